@@ -1,0 +1,1 @@
+"""No torch, no gradio: options, trace, errors, settings."""

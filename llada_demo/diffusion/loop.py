@@ -1,0 +1,219 @@
+"""The one loop that commits tokens (the sampler of arXiv 2502.09992, algorithms 4 and 5).
+
+`denoise` is a generator of frozen `Step`s. It knows no model: it is given `predict`, a function from asked
+positions to logits, so that a test can pass five lines and the engine can answer many visitors in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from llada_demo.core.options import SamplingOptions
+from llada_demo.core.trace import Candidate, Step
+from llada_demo.diffusion import noise
+from llada_demo.diffusion.remasking import STRATEGIES
+from llada_demo.diffusion.schedule import commits_per_step
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The ids that the loop must know: the mask, what fills a canvas after its end, and what ends an answer."""
+
+    mask: int
+    eos: int
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One row: prompt (L,) int64, its options, fixed tokens {position in the answer: id}.
+
+    attention_mask: None, or (L,) with 0 where the prompt is padding (kept out of every forward).
+    """
+
+    prompt: Tensor
+    options: SamplingOptions
+    fixed: Mapping[int, int] = field(default_factory=dict)
+    attention_mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One row of a forward: ids (L,), the positions (P,) whose logits are wanted, and whose row it is."""
+
+    row: int
+    ids: Tensor
+    positions: Tensor
+    attention_mask: Tensor | None = None
+
+
+Predict = Callable[[Sequence[Ask]], Sequence[Tensor]]  # -> for every Ask its logits (P, V)
+
+
+def denoise(
+    predict: Predict, requests: Sequence[Request], tokens: Tokens, candidates: int = 0
+) -> Iterator[tuple[Step | None, ...]]:
+    """Fills the answers of all requests, a step of each at a time; yields one Step (None = done) per row.
+
+    Rows may differ in length and in every option; each comes out as it would alone. The prompt is never
+    changed, a fixed or committed token never changes, and at the end no mask is left. `candidates`: how many
+    of the likeliest tokens a Step lists for every position that could be committed in it.
+    Raises ValueError if a prompt contains the mask token.
+    """
+    rows = [_Row(i, request, tokens, candidates) for i, request in enumerate(requests)]
+    while active := [row for row in rows if not row.finished]:
+        asks = {row.index: row.asks() for row in active}
+        logits = iter(predict([ask for of_row in asks.values() for ask in of_row]))
+        steps = {row.index: row.commit([next(logits) for _ in asks[row.index]]) for row in active}
+        yield tuple(steps.get(row.index) for row in rows)
+
+
+class _Row:
+    """The state of one answer while it is written."""
+
+    def __init__(self, index: int, request: Request, tokens: Tokens, candidates: int) -> None:
+        self.index, self.options, self.tokens, self.candidates = index, request.options, tokens, candidates
+        self.start = len(request.prompt)
+        if bool((request.prompt == tokens.mask).any()):
+            raise ValueError("the prompt contains the mask token: only the answer may hold masks")
+        self.canvas = torch.cat((request.prompt, request.prompt.new_full((self.options.gen_length,), tokens.mask)))
+        for position, token in request.fixed.items():
+            self.canvas[self.start + position] = token
+        self.last_fixed = max(request.fixed, default=-1)  # the answer may not end before a fixed word
+        self.attention_mask = request.attention_mask
+        if self.attention_mask is not None:
+            self.attention_mask = torch.cat((self.attention_mask, self.attention_mask.new_ones(self.options.gen_length)))
+        self.block, self.step, self.forwards = -1, 0, 0
+        self.counts: list[int] = []
+        self._enter_next_block()
+
+    @property
+    def finished(self) -> bool:
+        return self.block >= self.options.blocks
+
+    def asks(self) -> list[Ask]:
+        """What must be predicted now: the masks of the block, and once more without the prompt for guidance."""
+        self.open = self._masks_of_block()
+        asks = [Ask(self.index, self.canvas.clone(), self.open, self.attention_mask)]
+        if self.options.cfg_scale > 0:
+            blind = self.canvas.clone()
+            blind[: self.start] = self.tokens.mask
+            asks.append(Ask(self.index, blind, self.open, self.attention_mask))
+        return asks
+
+    def commit(self, logits: Sequence[Tensor]) -> Step:
+        """Chooses a token for every open position and commits the best of them."""
+        scores = self._guided([part.float() for part in logits])
+        log_probs = scores.log_softmax(-1)
+        chosen = self._choose(scores)
+        confidence = log_probs.gather(1, chosen[:, None])[:, 0].exp()
+        taken = self._take(self._rank(log_probs, chosen), confidence)
+        positions = self.open[taken]
+        self.canvas[positions] = chosen[taken]
+        self.forwards += len(logits)
+        unasked = self._advance()
+        step = Step(
+            index=self.step,
+            block=int((positions[0] - self.start) // self.options.block_length),
+            positions=tuple((positions - self.start).tolist()),
+            tokens=tuple(chosen[taken].tolist()),
+            confidences=tuple(confidence[taken].tolist()),
+            candidates=self._candidates(log_probs),
+            masks_left=0 if self.finished else int((self.canvas == self.tokens.mask).sum()),
+            forwards=self.forwards,
+            unasked=unasked,
+        )
+        self.step += 1
+        return step
+
+    def _guided(self, logits: list[Tensor]) -> Tensor:
+        """One set of scores (P, V) without what may not be chosen now."""
+        scores = logits[0]
+        if len(logits) == 2:
+            scores = logits[1] + (self.options.cfg_scale + 1) * (scores - logits[1])
+        forbidden = self.open - self.start < self.last_fixed
+        if self.options.end_rule == "forbid":
+            forbidden = torch.ones_like(forbidden)
+        if forbidden.any():
+            scores = scores.clone()
+            for end in self.tokens.ends:
+                scores[forbidden, end] = float("-inf")
+        return scores
+
+    def _choose(self, scores: Tensor) -> Tensor:
+        """The token of every open position (P,): the likeliest, or a draw at temperature T (Gumbel-max)."""
+        options = self.options
+        if options.temperature > 0:
+            noisy = noise.gumbel(options.seed, self.step, self.open - self.start, scores.shape[1])
+            scores = scores + options.temperature * noisy
+        return scores.index_fill(1, self._mask_index, float("-inf")).argmax(1)
+
+    def _rank(self, log_probs: Tensor, chosen: Tensor) -> Tensor:
+        """Open positions (P,) in the order in which they would be committed, as indices into `open`."""
+        relative = self.open - self.start
+        draw = noise.uniform(self.options.seed, self.step, relative, 1, noise.RANK)[:, 0]
+        scores = STRATEGIES[self.options.remasking](log_probs, chosen, draw)
+        order = scores.argsort(descending=True, stable=True)
+        if self.options.end_rule == "last":
+            order = order[self._is_end(chosen[order]).int().argsort(stable=True)]
+        return order
+
+    def _take(self, order: Tensor, confidence: Tensor) -> Tensor:
+        """The indices to commit, by position: as many as the schedule says, and all above the threshold."""
+        count = self.counts[min(self.step - self.first_step, len(self.counts) - 1)]
+        if self.options.threshold is not None:
+            sure = confidence[order] >= self.options.threshold
+            count = max(count, int(sure.int().cumprod(0).sum()))
+        return order[:count].sort().values
+
+    def _candidates(self, log_probs: Tensor) -> tuple[tuple[int, tuple[Candidate, ...]], ...]:
+        if not self.candidates:
+            return ()
+        best = log_probs.topk(min(self.candidates, log_probs.shape[1]), dim=1)
+        rows = zip((self.open - self.start).tolist(), best.indices.tolist(), best.values.exp().tolist(), strict=True)
+        return tuple((at, tuple(Candidate(t, p) for t, p in zip(ids, probs, strict=True))) for at, ids, probs in rows)
+
+    def _advance(self) -> tuple[int, ...]:
+        """After a commit: on to the next block, or to the end. Returns what was left unasked at the end."""
+        if self.options.stop_at_end and self._ended():
+            unasked = (self.canvas == self.tokens.mask).nonzero()[:, 0]
+            self.canvas[unasked] = self.tokens.eos
+            self.block = self.options.blocks
+            return tuple((unasked - self.start).tolist())
+        if not len(self._masks_of_block()):
+            self._enter_next_block()
+        return ()
+
+    def _ended(self) -> bool:
+        """Whether the text is complete: an end token with nothing masked before it."""
+        answer = self.canvas[self.start :]
+        ends = self._is_end(answer).nonzero()[:, 0]
+        ends = ends[ends > self.last_fixed]
+        return len(ends) > 0 and not bool((answer[: ends[0]] == self.tokens.mask).any())
+
+    def _enter_next_block(self) -> None:
+        while not self.finished:
+            self.block += 1
+            if self.finished:
+                return
+            if masks := len(self._masks_of_block()):
+                self.counts = commits_per_step(masks, self.options.steps // self.options.blocks)
+                self.first_step = self.step
+                return
+
+    def _masks_of_block(self) -> Tensor:
+        """Positions (P,) in the canvas that are masked and in the current block."""
+        first = self.start + self.block * self.options.block_length
+        window = self.canvas[first : first + self.options.block_length]
+        return first + (window == self.tokens.mask).nonzero()[:, 0]
+
+    def _is_end(self, ids: Tensor) -> Tensor:
+        return torch.isin(ids, torch.tensor(self.tokens.ends, device=ids.device))
+
+    @property
+    def _mask_index(self) -> Tensor:
+        return torch.tensor([self.tokens.mask], device=self.canvas.device)

@@ -1,0 +1,176 @@
+"""LLaDA's tokenizer: byte-level BPE whose special tokens can only be placed by us, never typed.
+
+Two things differ from a stock tokenizer. Text is encoded by a copy of the vocabulary that has no special
+tokens, so `<|eot_id|>` typed by a visitor becomes harmless ordinary tokens. And text comes back as *cells*,
+one per token, in which a character whose bytes are spread over several tokens is shown whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from llada_demo.core.errors import ModelError
+
+BOS = "<|startoftext|>"
+EOS = "<|endoftext|>"  # end of the answer's canvas and padding
+MASK = "<|mdm_mask|>"
+HEADER_START = "<|start_header_id|>"
+HEADER_END = "<|end_header_id|>"
+EOT = "<|eot_id|>"  # end of a turn
+SPECIAL = (BOS, EOS, MASK, HEADER_START, HEADER_END, EOT)
+
+
+def byte_alphabet() -> dict[str, int]:
+    """The byte that each character of a byte-level vocabulary stands for (the GPT-2 convention).
+
+    Printable Latin-1 characters stand for themselves, the other bytes for the characters from U+0100 on.
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [b for b in range(256) if b not in printable]
+    return {chr(b): b for b in printable} | {chr(256 + i): b for i, b in enumerate(others)}
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """Ids of the tokens that only the program places."""
+
+    bos: int
+    eos: int
+    mask: int
+    header_start: int
+    header_end: int
+    eot: int
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The tokens at which an answer ends."""
+        return (self.eos, self.eot)
+
+
+class LLaDATokenizer:
+    """Text to ids and back. `vocabulary` is the parsed tokenizer.json of the checkpoint."""
+
+    def __init__(self, vocabulary: dict, mask_token_id: int | None = None, eos_token_id: int | None = None) -> None:
+        added = {token["content"]: token["id"] for token in vocabulary.get("added_tokens", [])}
+        known = added | vocabulary["model"]["vocab"]
+        ids = [added.get(name, known.get(name)) for name in SPECIAL]
+        # The configuration has the last word on the two ids that models disagree about.
+        ids[2] = mask_token_id if mask_token_id is not None else ids[2]
+        ids[1] = eos_token_id if eos_token_id is not None else ids[1]
+        if None in ids:
+            missing = ", ".join(name for name, i in zip(SPECIAL, ids, strict=True) if i is None)
+            raise ModelError(
+                f"Tokenizer model ini tidak memiliki token {missing}.",
+                f"This checkpoint's tokenizer lacks the tokens {missing}.",
+            )
+        self.special = SpecialIds(*ids)  # type: ignore[arg-type]
+        self._names = {i: name for name, i in known.items()}
+        self._special_ids = frozenset(ids) | frozenset(added.values())
+        text_only = {**vocabulary, "added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+        text_only["model"] = {
+            **vocabulary["model"],
+            "vocab": {k: v for k, v in vocabulary["model"]["vocab"].items() if v not in self._special_ids},
+        }
+        self._text = Tokenizer.from_str(json.dumps(text_only))
+
+    @classmethod
+    def from_folder(
+        cls, folder: Path, mask_token_id: int | None = None, eos_token_id: int | None = None
+    ) -> LLaDATokenizer:
+        """The tokenizer beside a checkpoint's weights. Raises ModelError if it is missing or not readable."""
+        path = Path(folder) / "tokenizer.json"
+        try:
+            vocabulary = json.loads(path.read_text(encoding="utf-8"))
+            return cls(vocabulary, mask_token_id, eos_token_id)
+        except FileNotFoundError:
+            raise ModelError(
+                f"Berkas tokenizer.json tidak ada di {folder}.", f"There is no tokenizer.json in {folder}."
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"Berkas {path} rusak: {error}. Unduh ulang modelnya.",
+                f"{path} is damaged: {error}. Download the model again.",
+            ) from error
+
+    @property
+    def size(self) -> int:
+        """One more than the highest id."""
+        return max(self._names) + 1
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text. No special token ever comes out, whatever the text says; null bytes are dropped."""
+        return self._text.encode(text.replace("\0", ""), add_special_tokens=False).ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids without special tokens; bytes that are no UTF-8 become U+FFFD."""
+        return b"".join(self.token_bytes(i) for i in ids).decode("utf-8", errors="replace")
+
+    def answer(self, ids: Sequence[int]) -> str:
+        """The visible text of an answer: up to its first end token, trimmed."""
+        ends = [i for i, token in enumerate(ids) if token in self.special.ends]
+        return self.decode(ids[: ends[0]] if ends else ids).strip()
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of one ordinary token; none for a special or unknown one."""
+        name = self._names.get(token)
+        if name is None or token in self._special_ids:
+            return b""
+        return bytes(self._alphabet[c] for c in name) if all(c in self._alphabet for c in name) else name.encode()
+
+    def name(self, token: int) -> str:
+        """The name of a special token, such as `<|eot_id|>`; empty for an ordinary token."""
+        return self._names.get(token, "") if token in self._special_ids else ""
+
+    def cells(self, ids: Sequence[int]) -> list[str]:
+        """One text per token, safe to show: joined they are the decoded text.
+
+        A character whose bytes are spread over neighbouring tokens stands whole in the first of them and the
+        others are empty; bytes whose rest is missing (still masked) become U+FFFD. Special tokens are empty.
+        """
+        cells = [""] * len(ids)
+        start, pending = 0, b""
+        for i, token in enumerate([*ids, self.special.eos]):
+            piece = self.token_bytes(token)
+            if pending and not piece:  # the run of text ends inside a character
+                cells[start] += pending.decode("utf-8", errors="replace")
+                pending = b""
+            if not piece:
+                continue
+            if not pending:
+                start = i
+            text, pending = _whole_characters(pending + piece)
+            cells[start] += text
+            if pending:  # what is left begins in this token, unless it is the same unfinished character
+                start = start if not text else i
+        return cells
+
+    @cached_property
+    def _alphabet(self) -> dict[str, int]:
+        return byte_alphabet()
+
+
+def _whole_characters(data: bytes) -> tuple[str, bytes]:
+    """The longest decodable start of data, and the unfinished character at its end (at most 3 bytes)."""
+    for held in range(min(3, len(data)) + 1):
+        head, tail = data[: len(data) - held], data[len(data) - held :]
+        try:
+            text = head.decode("utf-8")
+        except UnicodeDecodeError as error:
+            if error.reason != "unexpected end of data":
+                break
+            continue
+        if not tail or _may_begin_character(tail):
+            return text, tail
+    return data.decode("utf-8", errors="replace"), b""
+
+
+def _may_begin_character(tail: bytes) -> bool:
+    """Whether tail can be the first bytes of one longer character."""
+    needed = 4 if tail[0] >= 0xF0 else 3 if tail[0] >= 0xE0 else 2 if tail[0] >= 0xC2 else 0
+    return len(tail) < needed and all(0x80 <= b < 0xC0 for b in tail[1:])
