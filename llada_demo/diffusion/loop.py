@@ -115,9 +115,10 @@ class _Row:
         positions = self.open[taken]
         self.canvas[positions] = chosen[taken]
         self.forwards += len(logits)
+        self.step += 1
         unasked = self._advance()
-        step = Step(
-            index=self.step,
+        return Step(
+            index=self.step - 1,
             block=int((positions[0] - self.start) // self.options.block_length),
             positions=tuple((positions - self.start).tolist()),
             tokens=tuple(chosen[taken].tolist()),
@@ -127,8 +128,6 @@ class _Row:
             forwards=self.forwards,
             unasked=unasked,
         )
-        self.step += 1
-        return step
 
     def _guided(self, logits: list[Tensor]) -> Tensor:
         """One set of scores (P, V) without what may not be chosen now."""
