@@ -167,7 +167,7 @@ class Server(uvicorn.Server):
             print(f"LLaDA Indonesia: {address_of(listener)}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Streams first, then heartbeats: when one of those ends, Gradio stops what its visitor started."""
+        """Streams first, then heartbeats: the end of one is a visitor who left, and runs `unload` events."""
         heartbeats = asyncio.create_task(self._end_heartbeats_after_streams())
         await super().shutdown(sockets)
         heartbeats.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Iterator
 
 import gradio as gr
@@ -13,10 +13,14 @@ from llada_demo.server import build_app, serve
 __all__ = ["build_app", "small_demo"]
 
 
+left = threading.Event()  # a visitor has closed the page
+
+
 def count(steps: float, pause: float) -> Iterator[str]:
-    """A stream: "1", "2", ... with a pause of some seconds before each."""
+    """A stream: "1", "2", ... with a pause of some seconds before each, until a visitor leaves."""
     for step in range(int(steps)):
-        time.sleep(pause)
+        if left.wait(pause):
+            return
         yield str(step + 1)
 
 
@@ -36,6 +40,7 @@ def small_demo() -> gr.Blocks:
         gr.Button().click(count, [steps, pause], text, api_name="count")
         gr.Button().click(broken, text, text, api_name="broken", queue=False)
         gr.Button().click(refusing, text, text, api_name="refusing", queue=False)
+        demo.unload(left.set)
     demo.queue(default_concurrency_limit=4)
     return demo
 
