@@ -9,7 +9,7 @@ import sys
 
 from llada_demo.core.errors import UserError
 
-COMMANDS = ("pretrain",)
+COMMANDS = ("chat", "doctor", "pretrain")
 
 
 def main(argv: list[str] | None = None) -> int:

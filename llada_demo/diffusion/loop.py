@@ -80,6 +80,8 @@ class _Row:
         self.start = len(request.prompt)
         if bool((request.prompt == tokens.mask).any()):
             raise ValueError("the prompt contains the mask token: only the answer may hold masks")
+        if tokens.mask in request.fixed.values():
+            raise ValueError("the mask token is no word: it cannot be fixed in the answer")
         self.canvas = torch.cat((request.prompt, request.prompt.new_full((self.options.gen_length,), tokens.mask)))
         for position, token in request.fixed.items():
             self.canvas[self.start + position] = token
@@ -111,7 +113,7 @@ class _Row:
         log_probs = scores.log_softmax(-1)
         chosen = self._choose(scores)
         confidence = log_probs.gather(1, chosen[:, None])[:, 0].exp()
-        taken = self._take(self._rank(log_probs, chosen), confidence)
+        taken = self._take(self._rank(log_probs, chosen), chosen, confidence)
         positions = self.open[taken]
         self.canvas[positions] = chosen[taken]
         self.forwards += len(logits)
@@ -161,13 +163,18 @@ class _Row:
             order = order[self._is_end(chosen[order]).int().argsort(stable=True)]
         return order
 
-    def _take(self, order: Tensor, confidence: Tensor) -> Tensor:
+    def _take(self, order: Tensor, chosen: Tensor, confidence: Tensor) -> Tensor:
         """The indices to commit, by position: as many as the schedule says, and all above the threshold."""
         count = self.counts[min(self.step - self.first_step, len(self.counts) - 1)]
-        if self.options.threshold is not None:
-            sure = confidence[order] >= self.options.threshold
-            count = max(count, int(sure.int().cumprod(0).sum()))
-        return order[:count].sort().values
+        if self.options.threshold is None:
+            return order[:count].sort().values
+        taken = confidence >= self.options.threshold
+        taken[order[:count]] = True
+        if self.options.end_rule == "last":
+            end = self._is_end(chosen)
+            if bool((~taken & ~end).any()):  # a word is left, so ends wait, however sure (none is in the count)
+                taken &= ~end
+        return taken.nonzero()[:, 0]
 
     def _candidates(self, log_probs: Tensor) -> tuple[tuple[int, tuple[Candidate, ...]], ...]:
         if not self.candidates:
@@ -191,7 +198,7 @@ class _Row:
         """Whether the text is complete: an end token with nothing masked before it."""
         answer = self.canvas[self.start :]
         ends = self._is_end(answer).nonzero()[:, 0]
-        ends = ends[ends > self.last_fixed]
+        ends = ends[ends >= self.last_fixed]
         return len(ends) > 0 and not bool((answer[: ends[0]] == self.tokens.mask).any())
 
     def _enter_next_block(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from llada_demo.core.errors import UserError
 
-SYSTEM_PROMPT = "Asisten adalah chatbot bernama Anita, seorang chatbot yang ramah."
+
 
 
 @dataclass(frozen=True)

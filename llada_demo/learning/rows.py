@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from llada_demo.learning.corpus import SYSTEM_PROMPT, Conversation, Corpus
+from llada_demo.core.chat import SYSTEM_PROMPT
+from llada_demo.learning.corpus import Conversation, Corpus
 from llada_demo.model.template import Message, encode_chat
 from llada_demo.model.tokenizer import LLaDATokenizer
 

@@ -24,6 +24,7 @@ IMPLEMENTED: Mapping[str, tuple[Any, ...]] = {
     "layer_norm_type": ("rms",),
     "layer_norm_with_affine": (True,),
     "multi_query_attention": (False,),
+    "quantization_config": (),
     "rope": (True,),
     "rope_full_precision": (True,),
     "rope_scaling": (),
@@ -72,9 +73,14 @@ class LLaDAConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         refuse_unsupported(kwargs)
+        for alias, name in self.attribute_map.items():  # before the sizes that are derived from them
+            if kwargs.get(alias) is not None:
+                setattr(self, name, kwargs[alias])
+            kwargs.pop(alias, None)
         self.n_kv_heads = self.n_kv_heads or self.n_heads
         self.mlp_hidden_size = self.mlp_hidden_size or self.mlp_ratio * self.d_model
         self.embedding_size = self.embedding_size or self.vocab_size
+        refuse_nonsense(self)
         super().__post_init__(**kwargs)
         # The output matrix is simply absent when tied; transformers has nothing to tie (and must not try).
         self.tie_word_embeddings = False
@@ -82,10 +88,10 @@ class LLaDAConfig(PreTrainedConfig):
             ("d_model / n_heads", self.d_model, 2 * self.n_heads),
             ("n_heads / n_kv_heads", self.n_heads, self.n_kv_heads),
         ):
-            if divisor <= 0 or number % divisor:
+            if number % divisor:
                 raise ModelError(
                     f"Konfigurasi model tidak cocok: {what} tidak habis dibagi ({number} oleh {divisor}).",
-                    f"The model's configuration does not fit: {what} does not divide ({number} by {divisor}).",
+                    f"The model's configuration does not fit: {what} leaves a rest ({number} by {divisor}).",
                 )
 
     @property
@@ -106,3 +112,36 @@ def refuse_unsupported(fields: Mapping[str, Any]) -> None:
             f"Model ini memakai bagian LLaDA yang belum didukung: {', '.join(wrong)}.",
             f"This checkpoint uses parts of LLaDA that are not implemented: {', '.join(wrong)}.",
         )
+
+
+def refuse_nonsense(config: LLaDAConfig) -> None:
+    """Raises ModelError naming every size that is no positive whole number and every id that is no id."""
+    sizes = (
+        "d_model",
+        "n_layers",
+        "n_heads",
+        "n_kv_heads",
+        "mlp_hidden_size",
+        "vocab_size",
+        "embedding_size",
+    )
+    wrong = [f"{name}={value!r}" for name in sizes if not _whole(value := getattr(config, name), 1)]
+    wrong += [
+        f"{name}={value!r}"
+        for name in ("mask_token_id", "eos_token_id", "pad_token_id")
+        if (value := getattr(config, name)) is not None and not _whole(value, 0)
+    ]
+    wrong += [
+        f"{name}={value!r}"
+        for name in ("rms_norm_eps", "rope_theta")
+        if not isinstance(value := getattr(config, name), int | float) or not 0 < value < float("inf")
+    ]
+    if wrong:
+        raise ModelError(
+            f"Konfigurasi model tidak masuk akal: {', '.join(wrong)}.",
+            f"The model's configuration makes no sense: {', '.join(wrong)}.",
+        )
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -21,10 +21,12 @@ from llada_demo.model.config import LLaDAConfig
 @lru_cache(maxsize=16)
 def rope_tables(length: int, head_dim: int, theta: float, device: torch.device) -> tuple[Tensor, Tensor]:
     """Cosine and sine (length, head_dim) in float32; the angles stand twice, once for each half of a head."""
-    frequencies = theta ** (-torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
-    angles = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies
-    angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos(), angles.sin()
+    # The tables outlive the call: made while answering (inference mode), they must serve training too.
+    with torch.inference_mode(False):
+        frequencies = theta ** (-torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
+        angles = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies
+        angles = torch.cat((angles, angles), dim=-1)
+        return angles.cos(), angles.sin()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -127,7 +129,7 @@ class LLaDAPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Normal weights; those that write into the stream are smaller by the depth (arXiv 1910.10683, GPT-2)."""
+        """Normal weights; those that write into the stream are smaller by the depth (as in GPT-2)."""
         if isinstance(module, LLaDARMSNorm):
             nn.init.ones_(module.weight)
         elif isinstance(module, nn.Linear | nn.Embedding):
@@ -172,7 +174,9 @@ class LLaDAModel(LLaDAPreTrainedModel):
             # Only the last block may drop rows: the ones before it feed keys and values of every position.
             queries = positions if i == last and not whole else None
             if self.gradient_checkpointing and self.training:
-                x, seen = self._gradient_checkpointing_func(block.__call__, x, rope, mask, queries, output_attentions)
+                x, seen = self._gradient_checkpointing_func(
+                    block.__call__, x, rope, mask, queries, output_attentions
+                )
             else:
                 x, seen = block(x, rope, mask, queries, output_attentions)
             if output_hidden_states:
@@ -182,7 +186,11 @@ class LLaDAModel(LLaDAPreTrainedModel):
         x = self.transformer["ln_f"](x)
         if positions is not None and whole:
             x = x.gather(1, positions[..., None].expand(-1, -1, x.shape[-1]))
-        return x, tuple(hidden) if output_hidden_states else None, tuple(attentions) if output_attentions else None
+        return (
+            x,
+            tuple(hidden) if output_hidden_states else None,
+            tuple(attentions) if output_attentions else None,
+        )
 
 
 class LLaDAModelLM(LLaDAPreTrainedModel):
@@ -219,13 +227,10 @@ class LLaDAModelLM(LLaDAPreTrainedModel):
 
     def head(self, hidden: Tensor) -> Tensor:
         """Final hidden (..., D) -> logits (..., V)."""
-        return F.linear(hidden, self.head_weight)
-
-    @property
-    def head_weight(self) -> Tensor:
-        """The output matrix (V, D): its own, or the embedding's where the two are tied."""
         parts = self.model.transformer
-        return parts["wte"].weight if self.config.weight_tying else parts["ff_out"].weight
+        if self.config.weight_tying:
+            return F.linear(hidden, parts["wte"].weight)
+        return parts["ff_out"](hidden)  # the module, not its weight: an adapter may sit on it
 
     def get_input_embeddings(self) -> nn.Module:
         return self.model.transformer["wte"]

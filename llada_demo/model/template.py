@@ -35,7 +35,9 @@ def encode_message(tokenizer: LLaDATokenizer, message: Message) -> list[int]:
     return [*encode_header(tokenizer, message["role"], message["content"].strip()), tokenizer.special.eot]
 
 
-def encode_chat(tokenizer: LLaDATokenizer, messages: Sequence[Message], answer_header: bool = True) -> list[int]:
+def encode_chat(
+    tokenizer: LLaDATokenizer, messages: Sequence[Message], answer_header: bool = True
+) -> list[int]:
     """A conversation as ids; with `answer_header` it ends where the assistant's answer begins."""
     ids = [tokenizer.special.bos]
     for message in messages:
@@ -43,13 +45,12 @@ def encode_chat(tokenizer: LLaDATokenizer, messages: Sequence[Message], answer_h
     return ids + encode_header(tokenizer, "assistant") if answer_header else ids
 
 
-def fit_chat(
-    tokenizer: LLaDATokenizer, messages: Sequence[Message], room: int
-) -> tuple[list[int], int]:
+def fit_chat(tokenizer: LLaDATokenizer, messages: Sequence[Message], room: int) -> tuple[list[int], int]:
     """The conversation with as many of its latest turns as fit `room` tokens, and how many were dropped.
 
     A system message at the start always stays, and the last message too: if these alone do not fit, the ids
-    are longer than `room` and it is the caller who says so. After dropping, the history starts with a user turn.
+    are longer than `room` and it is the caller who says so. After dropping, the history starts with a user
+    turn.
     """
     head = 1 if messages and messages[0]["role"] == "system" else 0
     first = head

@@ -7,6 +7,7 @@ one per token, in which a character whose bytes are spread over several tokens i
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,28 +57,38 @@ class SpecialIds:
 class LLaDATokenizer:
     """Text to ids and back. `vocabulary` is the parsed tokenizer.json of the checkpoint."""
 
-    def __init__(self, vocabulary: dict, mask_token_id: int | None = None, eos_token_id: int | None = None) -> None:
+    def __init__(
+        self, vocabulary: dict, mask_token_id: int | None = None, eos_token_id: int | None = None
+    ) -> None:
         added = {token["content"]: token["id"] for token in vocabulary.get("added_tokens", [])}
         known = added | vocabulary["model"]["vocab"]
         ids = [added.get(name, known.get(name)) for name in SPECIAL]
         # The configuration has the last word on the two ids that models disagree about.
         ids[2] = mask_token_id if mask_token_id is not None else ids[2]
         ids[1] = eos_token_id if eos_token_id is not None else ids[1]
+        if not all(isinstance(i, int) for i in [*known.values(), *ids] if i is not None):
+            raise ValueError("a token id is no whole number")
         if None in ids:
             missing = ", ".join(name for name, i in zip(SPECIAL, ids, strict=True) if i is None)
             raise ModelError(
                 f"Tokenizer model ini tidak memiliki token {missing}.",
                 f"This checkpoint's tokenizer lacks the tokens {missing}.",
             )
-        self.special = SpecialIds(*ids)  # type: ignore[arg-type]
+        self.special = SpecialIds(*ids)
         self._names = {i: name for name, i in known.items()}
         self._special_ids = frozenset(ids) | frozenset(added.values())
-        text_only = {**vocabulary, "added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+        text_only = {
+            **vocabulary,
+            "added_tokens": [],
+            "post_processor": None,
+            "truncation": None,
+            "padding": None,
+        }
         text_only["model"] = {
             **vocabulary["model"],
             "vocab": {k: v for k, v in vocabulary["model"]["vocab"].items() if v not in self._special_ids},
         }
-        self._text = Tokenizer.from_str(json.dumps(text_only))
+        self._text = _tokenizer(text_only)
 
     @classmethod
     def from_folder(
@@ -92,7 +103,7 @@ class LLaDATokenizer:
             raise ModelError(
                 f"Berkas tokenizer.json tidak ada di {folder}.", f"There is no tokenizer.json in {folder}."
             ) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
                 f"Berkas {path} rusak: {error}. Unduh ulang modelnya.",
                 f"{path} is damaged: {error}. Download the model again.",
@@ -104,8 +115,12 @@ class LLaDATokenizer:
         return max(self._names) + 1
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text. No special token ever comes out, whatever the text says; null bytes are dropped."""
-        return self._text.encode(text.replace("\0", ""), add_special_tokens=False).ids
+        """Ids of a text. No special token ever comes out, whatever the text says.
+
+        Null bytes are dropped; a lone surrogate, which no UTF-8 can hold (JSON can), becomes "?".
+        """
+        text = text.replace("\0", "").encode("utf-8", errors="replace").decode("utf-8")
+        return self._text.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids without special tokens; bytes that are no UTF-8 become U+FFFD."""
@@ -121,33 +136,36 @@ class LLaDATokenizer:
         name = self._names.get(token)
         if name is None or token in self._special_ids:
             return b""
-        return bytes(self._alphabet[c] for c in name) if all(c in self._alphabet for c in name) else name.encode()
+        return (
+            bytes(self._alphabet[c] for c in name)
+            if all(c in self._alphabet for c in name)
+            else name.encode()
+        )
 
     def name(self, token: int) -> str:
         """The name of a special token, such as `<|eot_id|>`; empty for an ordinary token."""
         return self._names.get(token, "") if token in self._special_ids else ""
 
     def cells(self, ids: Sequence[int]) -> list[str]:
-        """One text per token, safe to show: joined they are the decoded text.
+        """One text per token, safe to show: between two special tokens, joined, they are the decoded text.
 
-        A character whose bytes are spread over neighbouring tokens stands whole in the first of them and the
-        others are empty; bytes whose rest is missing (still masked) become U+FFFD. Special tokens are empty.
+        A character whose bytes are spread over neighbouring tokens stands whole in the first of them; what
+        follows it stands in its own token, and tokens of which nothing is left are empty. Bytes whose rest is
+        missing (still masked) become U+FFFD. Special tokens are empty.
         """
         cells = [""] * len(ids)
-        start, pending = 0, b""
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        start: int | None = None  # the token in which an unfinished character began
         for i, token in enumerate([*ids, self.special.eos]):
             piece = self.token_bytes(token)
-            if pending and not piece:  # the run of text ends inside a character
-                cells[start] += pending.decode("utf-8", errors="replace")
-                pending = b""
-            if not piece:
-                continue
-            if not pending:
+            text = decoder.decode(piece, final=not piece)  # a special token ends the run
+            if start is not None and text:
+                cells[start] += text[0]  # what was unfinished is one character now, right or wrong
+                start, text = None, text[1:]
+            if text:
+                cells[i] += text
+            if start is None and decoder.getstate()[0]:
                 start = i
-            text, pending = _whole_characters(pending + piece)
-            cells[start] += text
-            if pending:  # what is left begins in this token, unless it is the same unfinished character
-                start = start if not text else i
         return cells
 
     @cached_property
@@ -155,22 +173,8 @@ class LLaDATokenizer:
         return byte_alphabet()
 
 
-def _whole_characters(data: bytes) -> tuple[str, bytes]:
-    """The longest decodable start of data, and the unfinished character at its end (at most 3 bytes)."""
-    for held in range(min(3, len(data)) + 1):
-        head, tail = data[: len(data) - held], data[len(data) - held :]
-        try:
-            text = head.decode("utf-8")
-        except UnicodeDecodeError as error:
-            if error.reason != "unexpected end of data":
-                break
-            continue
-        if not tail or _may_begin_character(tail):
-            return text, tail
-    return data.decode("utf-8", errors="replace"), b""
-
-
-def _may_begin_character(tail: bytes) -> bool:
-    """Whether tail can be the first bytes of one longer character."""
-    needed = 4 if tail[0] >= 0xF0 else 3 if tail[0] >= 0xE0 else 2 if tail[0] >= 0xC2 else 0
-    return len(tail) < needed and all(0x80 <= b < 0xC0 for b in tail[1:])
+def _tokenizer(vocabulary: dict) -> Tokenizer:
+    try:
+        return Tokenizer.from_str(json.dumps(vocabulary))
+    except Exception as error:  # the library raises nothing narrower for a vocabulary that it can't use
+        raise ValueError(str(error)) from error

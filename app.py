@@ -1,0 +1,28 @@
+"""LLaDA Indonesia: `python app.py` reads the settings, loads the model, builds the page and serves it."""
+
+import os
+import sys
+
+from llada_demo.core.errors import UserError
+from llada_demo.core.settings import Settings
+from llada_demo.server import Limits, serve  # before gradio: switches its analytics off
+from llada_demo.ui.page import build_page
+from llada_demo.engine import Engine
+
+
+def main() -> int:
+    """0 after an orderly end, 2 with one line on stderr where something can't be used as it is."""
+    try:
+        settings = Settings.from_environment()
+        engine = Engine.load(settings)
+        demo, launch_options = build_page(engine)
+        limits = Limits(requests_per_second=10, burst=60) if settings.public else Limits()
+        serve(demo, ready=engine.ready, launch_options=launch_options, limits=limits)
+    except UserError as error:
+        print(error.in_language("id" if os.environ.get("LANG", "").startswith("id") else "en"), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

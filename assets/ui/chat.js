@@ -1,0 +1,20 @@
+// The chat tab: saving the conversation, and Escape for stop.
+Object.assign(window.llada, {
+  saveMarkdown(text) {
+    window.llada.save(text, `${window.llada.conversationName()}.md`, "text/markdown");
+  },
+
+  saveJson(text) {
+    window.llada.save(text, `${window.llada.conversationName()}.json`, "application/json");
+  },
+
+  conversationName() {
+    return `llada-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}`;
+  },
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const stop = document.querySelector("#message .stop-button");
+  if (stop) stop.click();
+});

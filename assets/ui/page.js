@@ -1,0 +1,23 @@
+// What every tab shares: the theme switch, the language of the browser, saving a text as a file.
+window.llada = {
+  /** Light to dark and back; the page starts as the system has it. */
+  switchTheme() {
+    document.body.classList.toggle("dark");
+  },
+
+  /** "en" where the browser asks for English, otherwise "id". Also tells screen readers. */
+  browserLanguage() {
+    const language = (navigator.language || "id").toLowerCase().startsWith("en") ? "en" : "id";
+    document.documentElement.lang = language;
+    return language;
+  },
+
+  /** Offers a text to the visitor as a file; nothing is kept on the server. */
+  save(text, name, type) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  },
+};

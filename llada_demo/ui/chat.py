@@ -1,0 +1,270 @@
+"""The chat tab: an answer that appears as it is denoised."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from llada_demo.core.chat import SYSTEM_PROMPT
+from llada_demo.core.errors import UserError
+from llada_demo.core.options import SamplingOptions
+from llada_demo.engine import Engine
+from llada_demo.model.template import Message
+from llada_demo.ui import conversation
+from llada_demo.ui.controls import DEFAULT_PRESET, FIELDS, Controls, preset_choices, preset_options, with_new_seed
+from llada_demo.ui.words import EXAMPLES, TEXTS, Words, say
+
+UPDATE_EVERY = 0.2  # seconds: a browser gets at most 5 updates a second, however fast the model is
+LIVE_ANSWERS = 16  # answers that are written at the same time; more wait in the queue
+log = logging.getLogger(__name__)
+
+Frame = tuple[Any, ...]  # (message box, conversation, records, status line)
+
+
+def build_chat(engine: Engine, words: Words, language: gr.State) -> None:
+    """Builds the tab into the open Blocks, and the endpoint /chat."""
+    records = gr.State([])
+    talk = words.make(
+        gr.Chatbot, words={"label": "conversation", "placeholder": "welcome"}, elem_id="conversation",
+        height="min(56vh, 620px)", editable="user", render_markdown=False, buttons=["copy", "copy_all"],
+        feedback_options=None, layout="bubble", group_consecutive_messages=False, allow_tags=False,
+        examples=[{"text": text} for text in EXAMPLES],
+    )  # fmt: skip
+    status = gr.Markdown("", elem_id="status", container=False)
+    box = words.make(
+        gr.Textbox, words={"label": "message", "placeholder": "message_hint", "submit_btn": "send"},
+        show_label=False, lines=1, max_lines=6, autofocus=True, elem_id="message", stop_btn=False,
+    )  # fmt: skip
+    with gr.Row(elem_id="actions"):
+        again, same, undo, clear, markdown, json_file = (
+            words.make(gr.Button, words={"value": key}, size="sm", elem_id=key.replace("_", "-"), min_width=90)
+            for key in ("regenerate", "same_seed", "undo", "clear", "download_markdown", "download_json")
+        )
+    in_id, in_en = ({"label": TEXTS["preset"][i], "choices": preset_choices()[i]} for i in (0, 1))
+    preset = words.make(
+        gr.Radio, words={k: (in_id[k], in_en[k]) for k in in_id}, value=DEFAULT_PRESET, elem_id="preset"
+    )
+    with words.make(gr.Accordion, words={"label": "settings"}, open=False, elem_id="settings"):
+        system = words.make(
+            gr.Textbox, words={"label": "system_prompt", "info": "system_prompt_help"}, value=SYSTEM_PROMPT, lines=2,
+            elem_id="system-prompt",
+        )  # fmt: skip
+        with gr.Row(elem_id="sampling"):
+            controls = Controls(words, engine.max_length)
+    download = gr.Textbox(visible="hidden", elem_id="download")
+
+    tab = ChatTab(engine, controls)
+    sampling = [system, language, *controls.components]
+    view = [box, talk, records, status]
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    model: dict[str, Any] = {**private, "concurrency_id": "model", "concurrency_limit": LIVE_ANSWERS}
+    state = [talk, records, *sampling]
+    writing = [
+        box.submit(tab.send, [box, *state], view, **model),
+        again.click(tab.regenerate, state, view, **model),
+        talk.retry(tab.regenerate, state, view, **model),
+        same.click(tab.repeat, state, view, **model),
+        talk.edit(tab.edit, state, view, **model),
+        talk.example_select(tab.example, state, view, **model),
+    ]
+    box.stop(tab.stop, [talk, records, language], view, cancels=writing, **private)
+    undo.click(tab.undo, [talk, records], view, cancels=writing, **private)
+    talk.undo(tab.undo, [talk, records], view, cancels=writing, **private)
+    gr.on([clear.click, talk.clear], tab.clear, None, view, cancels=writing, **private)
+    for control in controls.components:
+        changed = getattr(control, "release", None) or getattr(control, "blur", None) or control.input
+        changed(tab.mend, [language, *controls.components], controls.components, **private)
+    preset.input(lambda name: controls.show(preset_options(name)), preset, controls.components, **private)
+    for button, kind, save in ((markdown, "md", "llada.saveMarkdown"), (json_file, "json", "llada.saveJson")):
+        button.click(tab.export(kind), [talk, records, system, language], download, **private).success(
+            None, download, js=save, **private
+        )
+    gr.api(tab.api_chat, api_name="chat", concurrency_id="model", concurrency_limit=LIVE_ANSWERS)
+
+
+class ChatTab:
+    """The handlers: controls -> engine -> view -> yield."""
+
+    def __init__(self, engine: Engine, controls: Controls) -> None:
+        self.engine, self.controls = engine, controls
+
+    def send(self, text: str, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
+        """Answers a new message; a message that cannot be answered stays in the box."""
+        history = [*conversation.plain(history), {"role": "user", "content": text or ""}]
+        yield from self._answer(history, records, system, language, lambda: self.controls.read(values))
+
+    def example(self, data: gr.SelectData, *state: Any) -> Iterator[Frame]:
+        """Answers an example."""
+        yield from self.send(data.value["text"], *state)
+
+    def regenerate(self, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
+        """Answers the last message again with a new seed."""
+        if not dict(zip(FIELDS, values, strict=True))["temperature"]:
+            gr.Info(say("greedy", language))
+        yield from self._again(history, records, system, language, lambda: with_new_seed(self.controls.read(values)))
+
+    def repeat(self, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
+        """Answers the last message again with the seed of its answer and the settings of now."""
+
+        def options() -> SamplingOptions:
+            now = self.controls.read(values)
+            seed = records[-1]["options"]["seed"] if records else now.seed
+            return SamplingOptions.from_dict({**now.to_dict(), "seed": seed})
+
+        yield from self._again(history, records, system, language, options)
+
+    def edit(
+        self, data: gr.EditData, history: Any, records: Any, system: str, language: str, *values: Any
+    ) -> Iterator[Frame]:
+        """An earlier message in other words: what followed it is dropped, and it is answered anew."""
+        kept = conversation.plain(history)[: data.index]
+        history = [*kept, {"role": "user", "content": str(data.value)}]
+        yield from self._answer(history, records, system, language, lambda: self.controls.read(values))
+
+    def stop(self, history: Any, records: Any, language: str) -> Frame:
+        """What is written stays; the masks go."""
+        history = conversation.plain(history)
+        if history and history[-1]["role"] == "assistant":
+            history[-1]["content"] = conversation.without_masks(history[-1]["content"])
+        line = conversation.status(records[-1], language) if records else ""
+        return self._box(writing=False), history, records, line
+
+    def undo(self, history: Any, records: Any) -> Frame:
+        """Takes the last message and its answer back; the message returns to the box."""
+        try:
+            *kept, last = conversation.to_last_question(conversation.plain(history))
+        except UserError:
+            return self._box(writing=False), [], [], ""
+        records = records[: conversation.answers(kept)]
+        return gr.update(value=last["content"], submit_btn=True, stop_btn=False), kept, records, ""
+
+    def clear(self) -> Frame:
+        """An empty conversation."""
+        return self._box(writing=False), [], [], ""
+
+    def mend(self, language: str, *values: Any) -> list[Any]:
+        """The nearest valid settings, with a message where something had to change."""
+        try:
+            options, told = self.controls.mended(values)
+        except UserError as error:
+            gr.Warning(error.in_language(language))
+            return [gr.skip() for _ in values]
+        for error in told:
+            gr.Info(error.in_language(language))
+        return self.controls.show(options) if told else [gr.skip() for _ in values]
+
+    def export(self, kind: str) -> Any:
+        """The handler that writes the conversation as "md" or "json", for the browser to save."""
+
+        def write(history: Any, records: Any, system: str, language: str) -> str:
+            history = conversation.plain(history)
+            if not history:
+                raise gr.Error(say("nothing_to_download", language), print_exception=False)
+            if kind == "json":
+                return conversation.to_json(history, records, system)
+            return conversation.to_markdown(history, records, system, language)
+
+        return write
+
+    def api_chat(
+        self,
+        message: str,
+        history: list[dict[str, str]] | None = None,
+        system_prompt: str = SYSTEM_PROMPT,
+        adapter: str = "",
+        options_json: str = "{}",
+    ) -> Iterator[str]:
+        """Streams the answer: its words with masks (░) while it is written, then the text alone.
+
+        history: [{"role": "user" or "assistant", "content": text}, ...]. options_json: fields of SamplingOptions.
+        """
+        try:
+            options = SamplingOptions.from_dict(_parsed(options_json))
+            history = [*_turns(history), {"role": "user", "content": conversation.checked(message)}]
+            run = self.engine.start(conversation.for_model(history, system_prompt), options, adapter or None)
+        except UserError as error:
+            raise gr.Error(error.in_language("id"), print_exception=False) from error
+        for _ in _paced(run):
+            yield run.picture()
+        yield run.text
+
+    def _again(self, history: Any, records: Any, system: str, language: str, options: Any) -> Iterator[Frame]:
+        try:
+            history = conversation.to_last_question(conversation.plain(history))
+        except UserError as error:
+            gr.Warning(error.in_language(language))
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return
+        yield from self._answer(history, records, system, language, options)
+
+    def _answer(
+        self, history: list[Message], records: Sequence[Any], system: str, language: str, options: Any
+    ) -> Iterator[Frame]:
+        """Frames of the answer to the history's last message. `options`: a function that reads the settings."""
+        try:
+            conversation.checked(history[-1]["content"])
+            run = self.engine.start(conversation.for_model(history, system), options())
+        except UserError as error:
+            gr.Warning(error.in_language(language))
+            yield self._box(writing=False), gr.skip(), gr.skip(), gr.skip()
+            return
+        earlier = list(records)[: conversation.answers(history)]
+        try:
+            for first, _ in _paced(run):
+                box = self._box(writing=True, value="") if first else gr.skip()
+                yield box, _with(history, run.picture()), [*earlier, _record(run)], ""
+        except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
+            number = uuid.uuid4().hex[:8]
+            log.exception("request %s failed", number)
+            gr.Warning(say("failed", language, id=number))
+        done = _record(run)
+        yield self._box(writing=False), _with(history, run.text), [*earlier, done], conversation.status(done, language)
+
+    def _box(self, writing: bool, **value: Any) -> Any:
+        """The message box, with its button for sending or for stopping."""
+        return gr.update(submit_btn=not writing, stop_btn=writing, **value)
+
+
+def _paced(run: Any) -> Iterator[tuple[bool, Any]]:
+    """(first?, step or None): before the first step, after it, and then at most every UPDATE_EVERY seconds."""
+    yield True, None
+    last = 0.0
+    for step in run:
+        if time.monotonic() - last >= UPDATE_EVERY:
+            last = time.monotonic()
+            yield False, step
+
+
+def _with(history: Sequence[Message], answer: str) -> list[Message]:
+    return [*history, {"role": "assistant", "content": answer}]
+
+
+def _record(run: Any) -> conversation.Record:
+    return conversation.record(run.options, run.stats(), run.about)
+
+
+def _parsed(options_json: str) -> Any:
+    try:
+        return json.loads(options_json or "{}")
+    except ValueError as error:
+        raise UserError(
+            f"options_json bukan JSON: {error}.", f"options_json is no JSON: {error}."
+        ) from error
+
+
+def _turns(history: Any) -> list[Message]:
+    """The history of an API call. Raises UserError where it is not a list of messages."""
+    for message in history or []:
+        if not isinstance(message, dict) or message.get("role") not in ("user", "assistant") or "content" not in message:
+            raise UserError(
+                'history harus berupa daftar {"role": "user" atau "assistant", "content": teks}.',
+                'history must be a list of {"role": "user" or "assistant", "content": text}.',
+            )
+    return conversation.plain(history or [])
+

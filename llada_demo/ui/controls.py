@@ -1,0 +1,155 @@
+"""The sampling controls, generated from the fields of SamplingOptions; presets; and what they say together.
+
+An invalid combination cannot stay on the screen: when a control is released, the nearest valid values take
+its place and a message tells which rule asked for it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from llada_demo.core.errors import OptionsError, UserError
+from llada_demo.core.options import SamplingOptions, Spec, nearest_valid, spec
+from llada_demo.ui.words import SENTENCES, TEXTS, Words
+
+# The longest answer that the sliders offer; the model's own limit may be lower.
+LONGEST = 512
+# Fields with a control, in the order of the page. The cache has one kind only, and needs no control.
+FIELDS = (
+    "gen_length", "steps", "block_length", "temperature", "cfg_scale", "threshold", "remasking", "end_rule",
+    "stop_at_end", "constraints", "seed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named way to answer, and one line that says what it means."""
+
+    name: tuple[str, str]
+    meaning: tuple[str, str]
+    options: Mapping[str, Any]
+
+
+PRESETS: Mapping[str, Preset] = {
+    "fast": Preset(
+        ("Cepat", "Fast"),
+        ("16 langkah untuk 64 token: beberapa kata sekaligus, kadang tersandung.",
+         "16 steps for 64 tokens: several words at once, stumbles at times."),
+        {"gen_length": 64, "steps": 16, "block_length": 16, "temperature": 0.2},
+    ),
+    "balanced": Preset(
+        ("Seimbang", "Balanced"),
+        ("32 langkah untuk 64 token: dua kata setiap langkah.", "32 steps for 64 tokens: two words a step."),
+        {"gen_length": 64, "steps": 32, "block_length": 16, "temperature": 0.2},
+    ),
+    "careful": Preset(
+        ("Teliti", "Careful"),
+        ("64 langkah untuk 64 token: satu kata setiap langkah.", "64 steps for 64 tokens: one word a step."),
+        {"gen_length": 64, "steps": 64, "block_length": 8, "temperature": 0.2},
+    ),
+}  # fmt: skip
+DEFAULT_PRESET = "balanced"
+
+
+def preset_choices() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(label, key) pairs in both languages."""
+    return tuple([(f"{p.name[i]} — {p.meaning[i]}", key) for key, p in PRESETS.items()] for i in (0, 1))  # type: ignore[return-value]
+
+
+def preset_options(name: str) -> SamplingOptions:
+    """The options of a preset; what it doesn't name has its default."""
+    return SamplingOptions.from_dict(PRESETS[name].options)
+
+
+class Controls:
+    """The components of the sampling settings, and the way from their values to options."""
+
+    def __init__(self, words: Words, max_length: int) -> None:
+        """Builds the components where it is called. max_length: tokens that the model reads, L."""
+        self.longest = min(LONGEST, max_length - max_length // 4)
+        start = preset_options(DEFAULT_PRESET)
+        self.components = [self._build(name, getattr(start, name), words) for name in FIELDS]
+
+    def read(self, values: Sequence[Any]) -> SamplingOptions:
+        """Options from the values of the components; an empty seed is drawn.
+
+        Raises UserError for what cannot be read, OptionsError for what doesn't fit.
+        """
+        return SamplingOptions.from_dict(parse(values))
+
+    def mended(self, values: Sequence[Any]) -> tuple[SamplingOptions, list[OptionsError]]:
+        """The nearest valid options and what had to change."""
+        return nearest_valid(parse(values))
+
+    def show(self, options: SamplingOptions) -> list[Any]:
+        """Updates for the components so that they say `options`; the seed and the words stay as written."""
+        return [gr.skip() if name in ("seed", "constraints") else gr.update(value=_shown(name, options)) for name in FIELDS]
+
+    def _build(self, name: str, value: Any, words: Words) -> Any:
+        about: Spec = spec(name)
+        says = {"label": about.label, "info": about.help}
+        identity = {"elem_id": f"option-{name.replace('_', '-')}", "interactive": True}
+        if name == "seed":
+            says["info"] = TEXTS["seed_help"]
+            return words.make(gr.Textbox, words=says, value="", max_lines=1, **identity)
+        if name == "constraints":
+            return words.make(gr.Textbox, words=says, value="", lines=2, placeholder="0: Tentu", **identity)
+        if about.kind is bool:
+            return words.make(gr.Checkbox, words=says, value=value, **identity)
+        if about.choices:
+            return words.make(gr.Dropdown, words=says, value=value, choices=list(about.choices), **identity)
+        low = about.low
+        if name == "threshold":
+            off = TEXTS["threshold_help_off"]
+            says["info"] = (off[0] + about.help[0], off[1] + about.help[1])
+            low, value = 0.0, value or 0.0
+        high = min(about.high or 0, self.longest) if about.unit[0] else about.high
+        return words.make(gr.Slider, words=says, value=value, minimum=low, maximum=high, step=about.step, **identity)
+
+
+def parse(values: Sequence[Any]) -> dict[str, Any]:
+    """The fields as SamplingOptions wants them, from the values of the components."""
+    data = dict(zip(FIELDS, values, strict=True))
+    data["threshold"] = data["threshold"] or None
+    data["seed"] = parse_seed(data["seed"])
+    data["constraints"] = parse_constraints(data["constraints"])
+    return data
+
+
+def parse_seed(text: str | None) -> int:
+    """The seed in a text; a new one where it is empty."""
+    text = (text or "").strip()
+    if not text:
+        return secrets.randbelow(2**31)
+    if not (text.isascii() and text.isdigit()):
+        raise UserError(*SENTENCES["seed_invalid"])
+    return int(text)
+
+
+def parse_constraints(text: str | None) -> dict[int, str]:
+    """{position: word} from lines `position: word`."""
+    result: dict[int, str] = {}
+    for line in (text or "").splitlines():
+        if not line.strip():
+            continue
+        position, colon, word = line.partition(":")
+        position = position.strip()
+        if not (colon and word.strip() and position.isascii() and position.isdigit()):
+            raise UserError(*(sentence.format(line=line) for sentence in SENTENCES["constraint_invalid"]))
+        result[int(position)] = word.strip()
+    return result
+
+
+def with_new_seed(options: SamplingOptions) -> SamplingOptions:
+    """The same options with another seed."""
+    return replace(options, seed=secrets.randbelow(2**31))
+
+
+def _shown(name: str, options: SamplingOptions) -> Any:
+    value = getattr(options, name)
+    return 0.0 if name == "threshold" and value is None else value

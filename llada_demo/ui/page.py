@@ -1,0 +1,62 @@
+"""The page: header, tabs, and the switch of language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from llada_demo.engine import Engine
+from llada_demo.ui.chat import build_chat
+from llada_demo.ui.theme import STYLES, head, theme
+from llada_demo.ui.words import Words, pick, say
+
+# One entry a tab: its name's key, and the function that builds it into the open Blocks.
+TABS: dict[str, Callable[[Engine, Words, gr.State], None]] = {"tab_chat": build_chat}
+WAITING = 64  # requests that may wait in the queue
+THREADS = 80  # handlers that may run at once
+
+
+def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
+    """The Blocks and the launch options that belong to them."""
+    words = Words()
+    with gr.Blocks(title="LLaDA Indonesia", analytics_enabled=False, fill_width=True) as demo:
+        language = gr.State("id")
+        with gr.Row(elem_id="page-head"):
+            about = words.make(
+                gr.Markdown, words={"value": (header(engine, "id"), header(engine, "en"))}, elem_id="about", container=False
+            )
+            with gr.Row(elem_id="page-switches"):
+                dark = words.make(gr.Button, words={"value": "switch_theme"}, size="sm", variant="secondary", elem_id="switch-theme")
+                switch = words.make(gr.Button, words={"value": "switch_language"}, size="sm", variant="secondary", elem_id="switch-language")
+        with gr.Tabs(elem_id="tabs"):
+            for name, build in TABS.items():
+                with words.make(gr.Tab, words={"label": name}, id=name):
+                    build(engine, words, language)
+
+        def speak(language: str) -> list[Any]:
+            """Everything in `language`, which is remembered for the handlers' sentences."""
+            return [language, *words.updates(language)]
+
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        everything = [language, *words.components]
+        dark.click(None, js="llada.switchTheme", **quiet)
+        switch.click(lambda now: speak("id" if now == "en" else "en"), language, everything, **quiet)
+        demo.load(speak, language, everything, js="llada.browserLanguage", **quiet)
+    demo.queue(max_size=WAITING, default_concurrency_limit=THREADS)
+    assert about is not None
+    return demo, {
+        "theme": theme(), "css_paths": STYLES, "head": head(), "i18n": words.i18n, "max_threads": THREADS,
+    }  # fmt: skip
+
+
+def header(engine: Engine, language: str) -> str:
+    """Which model answers, how big it is, on what, and how far to trust it."""
+    loaded = engine.loaded
+    size = f"{loaded.parameters / 1e6:.1f}" if loaded.parameters < 1e9 else f"{loaded.parameters / 1e9:.1f}"
+    unit = pick(("juta", "million") if loaded.parameters < 1e9 else ("miliar", "billion"), language)
+    place = f"{engine.placement.device.upper()}, {str(engine.placement.dtype).removeprefix('torch.')}"
+    line = say("model_line", language, model=loaded.name, size=f"{size} {unit}", place=place)
+    honest = say("small_model" if loaded.parameters < 1e9 else "big_model", language)
+    return f"# LLaDA Indonesia\n{line}\n\n{honest}"

@@ -1,0 +1,46 @@
+"""The look: a quiet theme over a built-in base, system fonts only, and the files that the browser runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "ui"
+STYLES = [ASSETS / "theme.css", ASSETS / "chat.css"]
+SCRIPTS = [ASSETS / "page.js", ASSETS / "chat.js"]
+
+_SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+_MONO = ("ui-monospace", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "monospace")
+_ACCENT = gr.themes.Color(  # around the Okabe-Ito blue
+    name="laut", c50="#eef6fb", c100="#d6eaf5", c200="#aed5ec", c300="#7dbade", c400="#3f97c9", c500="#0072b2",
+    c600="#00649d", c700="#005587", c800="#00456d", c900="#003654", c950="#00263b",
+)  # fmt: skip
+
+
+def theme() -> gr.themes.Base:
+    """The theme of every tab, light and dark."""
+    return gr.themes.Base(
+        primary_hue=_ACCENT, secondary_hue=_ACCENT, neutral_hue="slate", font=_SANS, font_mono=_MONO, radius_size="lg"
+    ).set(
+        body_background_fill="#ffffff",
+        body_background_fill_dark="#0f1419",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#151b22",
+        block_border_width="0px",
+        block_shadow="none",
+        block_label_background_fill="transparent",
+        button_primary_background_fill="#0072b2",
+        button_primary_background_fill_hover="#00649d",
+        button_primary_text_color="#ffffff",
+        input_border_width="1px",
+    )
+
+
+def head() -> str:
+    """The scripts of the page, read from assets/ui, for the document's head."""
+    return "\n".join(_script(path.read_text(encoding="utf-8")) for path in SCRIPTS)
+
+
+def _script(source: str) -> str:
+    return (ASSETS / "script.html").read_text(encoding="utf-8").replace("SOURCE", source)

@@ -1,0 +1,132 @@
+"""Every word of the page in Indonesian and English, and the switch between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+TEXTS: Mapping[str, tuple[str, str]] = {
+    "tab_chat": ("Obrolan", "Chat"),
+    "switch_language": ("English", "Bahasa Indonesia"),
+    "switch_theme": ("◐ Terang/gelap", "◐ Light/dark"),
+    "conversation": ("Percakapan", "Conversation"),
+    "welcome": (
+        "Tulis pertanyaan dalam bahasa Indonesia. Jawaban mulai sebagai topeng ░░, lalu kata demi kata terungkap, "
+        "tidak harus dari kiri ke kanan.",
+        "Ask in Indonesian. The answer starts as masks ░░, then word after word is revealed, "
+        "not necessarily from left to right.",
+    ),
+    "message": ("Pesan", "Message"),
+    "message_hint": ("Tulis pesan, lalu tekan Enter (Shift+Enter: baris baru)", "Write, then press Enter (Shift+Enter: new line)"),
+    "send": ("Kirim", "Send"),
+    "stop": ("Berhenti (Esc)", "Stop (Esc)"),
+    "regenerate": ("Jawab lagi", "Regenerate"),
+    "same_seed": ("Ulangi dengan benih sama", "Retry, same seed"),
+    "undo": ("Urungkan", "Undo"),
+    "clear": ("Bersihkan", "Clear"),
+    "download_markdown": ("Unduh Markdown", "Download Markdown"),
+    "download_json": ("Unduh JSON", "Download JSON"),
+    "preset": ("Cara menjawab", "How to answer"),
+    "settings": ("Pengaturan", "Settings"),
+    "system_prompt": ("Prompt sistem", "System prompt"),
+    "system_prompt_help": ("Siapa asistennya dan bagaimana ia bersikap; boleh kosong.", "Who the assistant is and how it behaves; may be empty."),
+    "seed_help": (
+        "Kosong: benih baru untuk setiap jawaban. Benih dan pengaturan yang sama memberi jawaban yang sama.",
+        "Empty: a new seed for every answer. The same seed and settings give the same answer.",
+    ),
+    "threshold_help_off": ("0: jadwal saja. ", "0: the schedule alone. "),
+}  # fmt: skip
+
+# Sentences that handlers fill in.
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    "status": (
+        "{steps} langkah · {forwards} perhitungan · {tokens} token · {tokens_per_second} token/detik · {seconds} detik · benih {seed}",
+        "{steps} steps · {forwards} forwards · {tokens} tokens · {tokens_per_second} tokens/s · {seconds} s · seed {seed}",
+    ),
+    "stopped": (" · dihentikan", " · stopped"),
+    "dropped": (
+        " · {dropped_turns} pesan terlama tidak lagi muat dan tidak dibaca",
+        " · the {dropped_turns} oldest messages no longer fit and were not read",
+    ),
+    "greedy": (
+        "Pada suhu 0 jawabannya selalu sama, apa pun benihnya. Naikkan suhu untuk jawaban lain.",
+        "At temperature 0 the answer is always the same, whatever the seed. Raise the temperature for another one.",
+    ),
+    "nothing_to_answer": ("Belum ada pesan untuk dijawab.", "There is no message to answer yet."),
+    "nothing_to_download": ("Belum ada percakapan untuk diunduh.", "There is no conversation to download yet."),
+    "message_too_long": (
+        "Pesan ini {length} karakter; paling banyak {limit}. Pendekkan dahulu.",
+        "This message has {length} characters; the most is {limit}. Shorten it first.",
+    ),
+    "failed": (
+        "Terjadi kesalahan pada server (nomor {id}). Coba lagi; percakapan Anda masih ada.",
+        "Something went wrong on the server (number {id}). Try again; your conversation is still there.",
+    ),
+    "seed_invalid": ("Benih harus bilangan bulat 0 atau lebih, atau kosong.", "The seed must be a whole number from 0 on, or empty."),
+    "constraint_invalid": (
+        "Baris {line!r} tidak dapat dibaca. Tulis posisi: kata, misalnya 0: Tentu.",
+        "The line {line!r} cannot be read. Write position: word, for example 0: Tentu.",
+    ),
+    "model_line": (
+        "Dijawab oleh **{model}** · {size} parameter · {place}",
+        "Answered by **{model}** · {size} parameters · {place}",
+    ),
+    "small_model": (
+        "Model ini sangat kecil dan dilatih dari nol untuk demo ini: bahasanya sederhana dan jawabannya dapat keliru. "
+        "Untuk LLaDA-8B, jalankan dengan `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct` pada GPU.",
+        "This model is very small and was trained from nothing for this demo: its language is simple and its answers "
+        "can be wrong. For LLaDA-8B, run with `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct` on a GPU.",
+    ),
+    "big_model": ("Jawabannya dapat keliru; periksa hal yang penting.", "Its answers can be wrong; check what matters."),
+}  # fmt: skip
+
+EXAMPLES = (
+    "Halo, siapa namamu?",
+    "Apa itu fotosintesis?",
+    "Buatkan pantun tentang hujan.",
+    "Berikan tips agar bangun pagi.",
+    "Ceritakan tentang seekor kucing.",
+    "Berapa 7 + 5?",
+)
+
+
+def pick(pair: tuple[str, str], language: str) -> str:
+    """One of an (Indonesian, English) pair."""
+    return pair[1] if language == "en" else pair[0]
+
+
+def say(key: str, language: str, **values: Any) -> str:
+    """A sentence with its values filled in."""
+    return pick(SENTENCES[key], language).format(**values)
+
+
+class Words:
+    """Components whose words follow the language: first the browser's, then the visitor's choice."""
+
+    def __init__(self) -> None:
+        self.i18n = gr.I18n(
+            id={key: pair[0] for key, pair in TEXTS.items()}, en={key: pair[1] for key, pair in TEXTS.items()}
+        )
+        self._bound: list[tuple[Any, dict[str, Any]]] = []
+
+    def make(self, kind: type, *, words: Mapping[str, Any], **kwargs: Any) -> Any:
+        """A component with words from TEXTS: `words` maps a property to a key, or to an (id, en) pair of values
+        that Gradio's own translation can't hold (such as choices)."""
+        first = {p: self.i18n(k) if isinstance(k, str) else k[0] for p, k in words.items()}
+        component = kind(**first, **kwargs)
+        self._bound.append((component, dict(words)))
+        return component
+
+    @property
+    def components(self) -> list[Any]:
+        """Everything that a switch of language rewrites."""
+        return [component for component, _ in self._bound]
+
+    def updates(self, language: str) -> list[Any]:
+        """One update for each of `components`."""
+        return [
+            gr.update(**{p: pick(TEXTS[k] if isinstance(k, str) else k, language) for p, k in words.items()})
+            for _, words in self._bound
+        ]
