@@ -9,7 +9,7 @@ import sys
 
 from llada_demo.core.errors import UserError
 
-COMMANDS = ("chat", "doctor", "pretrain")
+COMMANDS = ("bench", "chat", "doctor", "pretrain")
 
 
 def main(argv: list[str] | None = None) -> int:

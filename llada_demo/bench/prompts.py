@@ -36,7 +36,8 @@ def read_prompts(path: Path) -> list[str]:
         prompts = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise UserError(
-            f"Berkas pertanyaan {path} tidak dapat dibaca: {error}.", f"Cannot read the prompts {path}: {error}."
+            f"Berkas pertanyaan {path} tidak dapat dibaca: {error}.",
+            f"Cannot read the prompts {path}: {error}.",
         ) from error
     if not prompts:
         raise UserError(f"Berkas pertanyaan {path} kosong.", f"The file of prompts {path} is empty.")

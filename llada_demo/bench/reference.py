@@ -63,7 +63,7 @@ def reference_forwards(options: SamplingOptions) -> int:
 
 
 def _logits(model: nn.Module, canvas: Tensor, start: int, mask_id: int, scale: float) -> Tensor:
-    """Logits (1, L, V) of the whole canvas; with guidance from a batch of two, the second without the prompt."""
+    """Logits (1, L, V) of the canvas; with guidance from a batch of two, the second without the prompt."""
     if scale <= 0:
         return model(canvas).logits
     blind = canvas.clone()

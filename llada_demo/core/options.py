@@ -109,12 +109,14 @@ class SamplingOptions:
             object.__setattr__(self, f.name, _checked(f.name, getattr(self, f.name), f.metadata["spec"]))
         for constraint in self.constraints:
             if constraint >= self.gen_length:
+                longest = int(spec("gen_length").high or 0)
+                whole_blocks = -(-(constraint + 1) // self.block_length) * self.block_length
                 raise OptionsError(
-                    f"Posisi kata {constraint} di luar jawaban: panjang jawaban {self.gen_length}, "
+                    f"Posisi kata {_shown(constraint)} di luar jawaban: panjang jawaban {self.gen_length}, "
                     f"jadi posisi 0 sampai {self.gen_length - 1}.",
-                    f"Constraint position {constraint} lies outside the answer: with gen_length "
+                    f"Constraint position {_shown(constraint)} lies outside the answer: with gen_length "
                     f"{self.gen_length} positions are 0 to {self.gen_length - 1}.",
-                    {"gen_length": constraint + 1},
+                    {"gen_length": min(whole_blocks, longest)} if constraint < longest else None,
                 )
         if self.gen_length % self.block_length:
             near = _nearest(divisors(self.gen_length), self.block_length)
@@ -233,7 +235,7 @@ def _checked(name: str, value: Any, spec: Spec) -> Any:
 
 
 def _checked_number(name: str, value: Any, spec: Spec) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_number(value):
         raise OptionsError(f"{name} harus berupa angka, bukan {value!r}.", f"{name} must be a number, not {value!r}.")
     if spec.kind is int and value != int(value):
         raise OptionsError(
@@ -246,11 +248,21 @@ def _checked_number(name: str, value: Any, spec: Spec) -> int | float:
     if not spec.low <= value <= spec.high:
         near = spec.kind(min(max(value, spec.low), spec.high))
         raise OptionsError(
-            f"{name} = {value} di luar batas {spec.low:g} sampai {spec.high:g}.",
-            f"{name} = {value} is outside {spec.low:g} to {spec.high:g}.",
+            f"{name} = {_shown(value)} di luar batas {spec.low:g} sampai {spec.high:g}.",
+            f"{name} = {_shown(value)} is outside {spec.low:g} to {spec.high:g}.",
             {name: near},
         )
     return spec.kind(value)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether value is a finite number (JSON knows whole numbers that no float can hold)."""
+    return type(value) is int or (isinstance(value, float) and math.isfinite(value))
+
+
+def _shown(value: float) -> str:
+    """A number in few characters; Python refuses to print the longest ones."""
+    return str(value) if abs(value) < 10**15 else f"{float(min(max(value, -1e300), 1e300)):.3g}"
 
 
 def _checked_constraints(value: Any) -> dict[int, str | tuple[int, ...]]:
@@ -270,9 +282,10 @@ def _checked_constraints(value: Any) -> dict[int, str | tuple[int, ...]]:
     for position, word in value.items():
         try:
             at = int(position)
-        except (TypeError, ValueError):
+            whole = at == float(position)
+        except (TypeError, ValueError, OverflowError):
             raise problem from None
-        if isinstance(position, bool) or at < 0 or at != float(position):
+        if isinstance(position, bool) or at < 0 or not whole:
             raise problem
         if isinstance(word, str) and word.strip():
             result[at] = word

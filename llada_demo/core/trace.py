@@ -106,16 +106,17 @@ class Trace:
                 f"This is no trace of schema {SCHEMA} (schema: {found!r}).",
             )
         try:
+            options = SamplingOptions.from_dict(data["options"])
             return cls(
-                options=SamplingOptions.from_dict(data["options"]),
+                options=options,
                 prompt=_cells(data["prompt"]),
                 answer=_cells(data["answer"]),
                 fixed={int(k): int(v) for k, v in data["fixed"].items()},
-                steps=tuple(_step_from_dict(step) for step in data["steps"]),
+                steps=tuple(_step_from_dict(step, options.gen_length) for step in data["steps"]),
                 eos=int(data["eos"]),
                 about=dict(data["about"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(f"Rekaman ini rusak: {error!r}.", f"This trace is damaged: {error!r}.") from error
 
 
@@ -125,19 +126,27 @@ def _cells(pairs: Iterable[Sequence[Any]]) -> tuple[tuple[int, str], ...]:
 
 def _step_to_dict(step: Step) -> dict[str, Any]:
     data = {name: getattr(step, name) for name in _STEP_FIELDS}
-    data["confidences"] = [round(c, 6) for c in step.confidences]
-    data["candidates"] = {str(at): [[t, round(p, 6)] for t, p in best] for at, best in step.candidates}
+    data["candidates"] = {str(at): [list(candidate) for candidate in best] for at, best in step.candidates}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
 
-def _step_from_dict(data: Mapping[str, Any]) -> Step:
-    values: dict[str, Any] = {name: data[name] for name in _STEP_FIELDS if name != "candidates"}
-    for name in ("positions", "tokens", "confidences", "unasked"):
-        values[name] = tuple(values[name])
+def _step_from_dict(data: Mapping[str, Any], length: int) -> Step:
+    """A step of an answer of `length` tokens; KeyError, TypeError or ValueError for what cannot be drawn."""
+    values: dict[str, Any] = {name: data[name] for name in _STEP_FIELDS}
+    for name in ("index", "block", "masks_left", "forwards"):
+        values[name] = int(values[name])
+    for name in ("positions", "tokens", "unasked"):
+        values[name] = tuple(int(value) for value in values[name])
+    values["confidences"] = tuple(float(value) for value in values["confidences"])
     values["candidates"] = tuple(
         (int(at), tuple(Candidate(int(t), float(p)) for t, p in best)) for at, best in data["candidates"].items()
     )
-    return Step(**values)
+    step = Step(**values)
+    if not len(step.positions) == len(step.tokens) == len(step.confidences):
+        raise ValueError(f"step {step.index} has not one token and confidence per position")
+    if outside := [at for at in (*step.positions, *step.unasked) if not 0 <= at < length]:
+        raise ValueError(f"step {step.index} writes to {outside}, and the answer has {length} positions")
+    return step
 
 
 _STEP_FIELDS = tuple(Step.__dataclass_fields__)

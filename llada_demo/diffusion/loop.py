@@ -124,7 +124,7 @@ class _Row:
             block=int((positions[0] - self.start) // self.options.block_length),
             positions=tuple((positions - self.start).tolist()),
             tokens=tuple(chosen[taken].tolist()),
-            confidences=tuple(confidence[taken].tolist()),
+            confidences=tuple(_rounded(confidence[taken].tolist())),
             candidates=self._candidates(log_probs),
             masks_left=0 if self.finished else int((self.canvas == self.tokens.mask).sum()),
             forwards=self.forwards,
@@ -181,7 +181,7 @@ class _Row:
             return ()
         best = log_probs.topk(min(self.candidates, log_probs.shape[1]), dim=1)
         rows = zip((self.open - self.start).tolist(), best.indices.tolist(), best.values.exp().tolist(), strict=True)
-        return tuple((at, tuple(Candidate(t, p) for t, p in zip(ids, probs, strict=True))) for at, ids, probs in rows)
+        return tuple((at, tuple(map(Candidate, ids, _rounded(probabilities)))) for at, ids, probabilities in rows)
 
     def _advance(self) -> tuple[int, ...]:
         """After a commit: on to the next block, or to the end. Returns what was left unasked at the end."""
@@ -223,3 +223,8 @@ class _Row:
     @property
     def _mask_index(self) -> Tensor:
         return torch.tensor([self.tokens.mask], device=self.canvas.device)
+
+
+def _rounded(probabilities: Sequence[float]) -> list[float]:
+    """Six decimals are what a trace keeps; so the live run and the saved one are equal."""
+    return [round(p, 6) for p in probabilities]

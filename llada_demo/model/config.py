@@ -27,6 +27,7 @@ IMPLEMENTED: Mapping[str, tuple[Any, ...]] = {
     "quantization_config": (),
     "rope": (True,),
     "rope_full_precision": (True,),
+    "rope_parameters": (),
     "rope_scaling": (),
     "scale_logits": (False,),
     "attention_dropout": (0.0,),

@@ -18,7 +18,7 @@ from llada_demo.engine import Engine
 from llada_demo.model.template import Message
 from llada_demo.ui import conversation
 from llada_demo.ui.controls import DEFAULT_PRESET, FIELDS, Controls, preset_choices, preset_options, with_new_seed
-from llada_demo.ui.words import EXAMPLES, TEXTS, Words, say
+from llada_demo.ui.words import EXAMPLES, TEXTS, Words, pick, say
 
 UPDATE_EVERY = 0.2  # seconds: a browser gets at most 5 updates a second, however fast the model is
 LIVE_ANSWERS = 16  # answers that are written at the same time; more wait in the queue
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 Frame = tuple[Any, ...]  # (message box, conversation, records, status line)
 
 
-def build_chat(engine: Engine, words: Words, language: gr.State) -> None:
+def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
     """Builds the tab into the open Blocks, and the endpoint /chat."""
     records = gr.State([])
     talk = words.make(
@@ -39,17 +39,17 @@ def build_chat(engine: Engine, words: Words, language: gr.State) -> None:
     status = gr.Markdown("", elem_id="status", container=False)
     box = words.make(
         gr.Textbox, words={"label": "message", "placeholder": "message_hint", "submit_btn": "send"},
-        show_label=False, lines=1, max_lines=6, autofocus=True, elem_id="message", stop_btn=False,
+        show_label=False, lines=1, max_lines=6, elem_id="message", stop_btn=False,
     )  # fmt: skip
     with gr.Row(elem_id="actions"):
         again, same, undo, clear, markdown, json_file = (
             words.make(gr.Button, words={"value": key}, size="sm", elem_id=key.replace("_", "-"), min_width=90)
             for key in ("regenerate", "same_seed", "undo", "clear", "download_markdown", "download_json")
         )
-    in_id, in_en = ({"label": TEXTS["preset"][i], "choices": preset_choices()[i]} for i in (0, 1))
     preset = words.make(
-        gr.Radio, words={k: (in_id[k], in_en[k]) for k in in_id}, value=DEFAULT_PRESET, elem_id="preset"
-    )
+        gr.Radio, words={"label": "preset", "info": "preset_help", "choices": preset_choices()}, value=DEFAULT_PRESET,
+        elem_id="preset",
+    )  # fmt: skip
     with words.make(gr.Accordion, words={"label": "settings"}, open=False, elem_id="settings"):
         system = words.make(
             gr.Textbox, words={"label": "system_prompt", "info": "system_prompt_help"}, value=SYSTEM_PROMPT, lines=2,
@@ -57,6 +57,7 @@ def build_chat(engine: Engine, words: Words, language: gr.State) -> None:
         )  # fmt: skip
         with gr.Row(elem_id="sampling"):
             controls = Controls(words, engine.max_length)
+        words.make(gr.Markdown, words={"value": "bigger_model"}, elem_id="bigger-model", container=False)
     download = gr.Textbox(visible="hidden", elem_id="download")
 
     tab = ChatTab(engine, controls)
@@ -74,9 +75,9 @@ def build_chat(engine: Engine, words: Words, language: gr.State) -> None:
         talk.example_select(tab.example, state, view, **model),
     ]
     box.stop(tab.stop, [talk, records, language], view, cancels=writing, **private)
-    undo.click(tab.undo, [talk, records], view, cancels=writing, **private)
-    talk.undo(tab.undo, [talk, records], view, cancels=writing, **private)
-    gr.on([clear.click, talk.clear], tab.clear, None, view, cancels=writing, **private)
+    undo.click(tab.undo, [talk, records, language], view, cancels=writing, **private)
+    talk.undo(tab.undo, [talk, records, language], view, cancels=writing, **private)
+    gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **private)
     for control in controls.components:
         changed = getattr(control, "release", None) or getattr(control, "blur", None) or control.input
         changed(tab.mend, [language, *controls.components], controls.components, **private)
@@ -133,20 +134,20 @@ class ChatTab:
         if history and history[-1]["role"] == "assistant":
             history[-1]["content"] = conversation.without_masks(history[-1]["content"])
         line = conversation.status(records[-1], language) if records else ""
-        return self._box(writing=False), history, records, line
+        return self._box(language, writing=False), history, records, line
 
-    def undo(self, history: Any, records: Any) -> Frame:
+    def undo(self, history: Any, records: Any, language: str) -> Frame:
         """Takes the last message and its answer back; the message returns to the box."""
         try:
             *kept, last = conversation.to_last_question(conversation.plain(history))
         except UserError:
-            return self._box(writing=False), [], [], ""
+            return self._box(language, writing=False), [], [], ""
         records = records[: conversation.answers(kept)]
-        return gr.update(value=last["content"], submit_btn=True, stop_btn=False), kept, records, ""
+        return self._box(language, writing=False, value=last["content"]), kept, records, ""
 
-    def clear(self) -> Frame:
+    def clear(self, language: str) -> Frame:
         """An empty conversation."""
-        return self._box(writing=False), [], [], ""
+        return self._box(language, writing=False), [], [], ""
 
     def mend(self, language: str, *values: Any) -> list[Any]:
         """The nearest valid settings, with a message where something had to change."""
@@ -212,23 +213,24 @@ class ChatTab:
             run = self.engine.start(conversation.for_model(history, system), options())
         except UserError as error:
             gr.Warning(error.in_language(language))
-            yield self._box(writing=False), gr.skip(), gr.skip(), gr.skip()
+            yield self._box(language, writing=False), gr.skip(), gr.skip(), gr.skip()
             return
         earlier = list(records)[: conversation.answers(history)]
         try:
             for first, _ in _paced(run):
-                box = self._box(writing=True, value="") if first else gr.skip()
+                box = self._box(language, writing=True, value="") if first else gr.skip()
                 yield box, _with(history, run.picture()), [*earlier, _record(run)], ""
         except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
             number = uuid.uuid4().hex[:8]
             log.exception("request %s failed", number)
             gr.Warning(say("failed", language, id=number))
         done = _record(run)
-        yield self._box(writing=False), _with(history, run.text), [*earlier, done], conversation.status(done, language)
+        yield self._box(language, writing=False), _with(history, run.text), [*earlier, done], conversation.status(done, language)
 
-    def _box(self, writing: bool, **value: Any) -> Any:
+    def _box(self, language: str, writing: bool, **value: Any) -> Any:
         """The message box, with its button for sending or for stopping."""
-        return gr.update(submit_btn=not writing, stop_btn=writing, **value)
+        send, stop = (pick(TEXTS[key], language) for key in ("send", "stop"))
+        return gr.update(submit_btn=False if writing else send, stop_btn=stop if writing else False, **value)
 
 
 def _paced(run: Any) -> Iterator[tuple[bool, Any]]:

@@ -28,37 +28,23 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Preset:
-    """A named way to answer, and one line that says what it means."""
+    """A named way to answer; TEXTS["preset_help"] says in one line what the names mean."""
 
     name: tuple[str, str]
-    meaning: tuple[str, str]
     options: Mapping[str, Any]
 
 
 PRESETS: Mapping[str, Preset] = {
-    "fast": Preset(
-        ("Cepat", "Fast"),
-        ("16 langkah untuk 64 token: beberapa kata sekaligus, kadang tersandung.",
-         "16 steps for 64 tokens: several words at once, stumbles at times."),
-        {"gen_length": 64, "steps": 16, "block_length": 16, "temperature": 0.2},
-    ),
-    "balanced": Preset(
-        ("Seimbang", "Balanced"),
-        ("32 langkah untuk 64 token: dua kata setiap langkah.", "32 steps for 64 tokens: two words a step."),
-        {"gen_length": 64, "steps": 32, "block_length": 16, "temperature": 0.2},
-    ),
-    "careful": Preset(
-        ("Teliti", "Careful"),
-        ("64 langkah untuk 64 token: satu kata setiap langkah.", "64 steps for 64 tokens: one word a step."),
-        {"gen_length": 64, "steps": 64, "block_length": 8, "temperature": 0.2},
-    ),
-}  # fmt: skip
+    "fast": Preset(("Cepat", "Fast"), {"gen_length": 64, "steps": 16, "block_length": 16, "temperature": 0.2}),
+    "balanced": Preset(("Seimbang", "Balanced"), {"gen_length": 64, "steps": 32, "block_length": 16, "temperature": 0.2}),
+    "careful": Preset(("Teliti", "Careful"), {"gen_length": 64, "steps": 64, "block_length": 16, "temperature": 0.2}),
+}
 DEFAULT_PRESET = "balanced"
 
 
 def preset_choices() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """(label, key) pairs in both languages."""
-    return tuple([(f"{p.name[i]} — {p.meaning[i]}", key) for key, p in PRESETS.items()] for i in (0, 1))  # type: ignore[return-value]
+    """(label, key) pairs in Indonesian, and in English."""
+    return [(p.name[0], key) for key, p in PRESETS.items()], [(p.name[1], key) for key, p in PRESETS.items()]
 
 
 def preset_options(name: str) -> SamplingOptions:

@@ -13,7 +13,7 @@ from llada_demo.ui.theme import STYLES, head, theme
 from llada_demo.ui.words import Words, pick, say
 
 # One entry a tab: its name's key, and the function that builds it into the open Blocks.
-TABS: dict[str, Callable[[Engine, Words, gr.State], None]] = {"tab_chat": build_chat}
+TABS: dict[str, Callable[[Engine, Words, gr.Textbox], None]] = {"tab_chat": build_chat}
 WAITING = 64  # requests that may wait in the queue
 THREADS = 80  # handlers that may run at once
 
@@ -22,7 +22,8 @@ def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
     """The Blocks and the launch options that belong to them."""
     words = Words()
     with gr.Blocks(title="LLaDA Indonesia", analytics_enabled=False, fill_width=True) as demo:
-        language = gr.State("id")
+        # A hidden box, not a State: the browser fills it in (its own language) when the page is opened.
+        language = gr.Textbox("id", visible="hidden", elem_id="language")
         with gr.Row(elem_id="page-head"):
             about = words.make(
                 gr.Markdown, words={"value": (header(engine, "id"), header(engine, "en"))}, elem_id="about", container=False

@@ -9,8 +9,8 @@ import gradio as gr
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     "tab_chat": ("Obrolan", "Chat"),
-    "switch_language": ("English", "Bahasa Indonesia"),
-    "switch_theme": ("◐ Terang/gelap", "◐ Light/dark"),
+    "switch_language": ("English", "Indonesia"),
+    "switch_theme": ("◐ Tema", "◐ Theme"),
     "conversation": ("Percakapan", "Conversation"),
     "welcome": (
         "Tulis pertanyaan dalam bahasa Indonesia. Jawaban mulai sebagai topeng ░░, lalu kata demi kata terungkap, "
@@ -19,7 +19,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "not necessarily from left to right.",
     ),
     "message": ("Pesan", "Message"),
-    "message_hint": ("Tulis pesan, lalu tekan Enter (Shift+Enter: baris baru)", "Write, then press Enter (Shift+Enter: new line)"),
+    "message_hint": ("Tulis pesan, Enter untuk mengirim", "Write, Enter to send"),
     "send": ("Kirim", "Send"),
     "stop": ("Berhenti (Esc)", "Stop (Esc)"),
     "regenerate": ("Jawab lagi", "Regenerate"),
@@ -29,6 +29,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "download_markdown": ("Unduh Markdown", "Download Markdown"),
     "download_json": ("Unduh JSON", "Download JSON"),
     "preset": ("Cara menjawab", "How to answer"),
+    "preset_help": (
+        "Untuk jawaban 64 token: Cepat 16 langkah, Seimbang 32, Teliti 64. Makin banyak langkah, makin teliti.",
+        "For an answer of 64 tokens: Fast 16 steps, Balanced 32, Careful 64. More steps, more care.",
+    ),
+    "bigger_model": (
+        "Punya GPU? `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct python app.py` menjawab dengan LLaDA-8B.",
+        "Have a GPU? `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct python app.py` answers with LLaDA-8B.",
+    ),
     "settings": ("Pengaturan", "Settings"),
     "system_prompt": ("Prompt sistem", "System prompt"),
     "system_prompt_help": ("Siapa asistennya dan bagaimana ia bersikap; boleh kosong.", "Who the assistant is and how it behaves; may be empty."),
@@ -74,10 +82,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Answered by **{model}** · {size} parameters · {place}",
     ),
     "small_model": (
-        "Model ini sangat kecil dan dilatih dari nol untuk demo ini: bahasanya sederhana dan jawabannya dapat keliru. "
-        "Untuk LLaDA-8B, jalankan dengan `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct` pada GPU.",
-        "This model is very small and was trained from nothing for this demo: its language is simple and its answers "
-        "can be wrong. For LLaDA-8B, run with `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct` on a GPU.",
+        "Model sangat kecil yang dilatih dari nol: bahasanya sederhana dan jawabannya dapat keliru.",
+        "A very small model trained from nothing: its language is simple and its answers can be wrong.",
     ),
     "big_model": ("Jawabannya dapat keliru; periksa hal yang penting.", "Its answers can be wrong; check what matters."),
 }  # fmt: skip

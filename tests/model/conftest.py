@@ -10,23 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny import GOLDEN, ROOT, VOCABULARY_SIZE, tiny_config
 
 from llada_demo.learning.publish import write_manifest
 from llada_demo.learning.vocabulary import save_vocabulary, train_vocabulary
-from llada_demo.model import LLaDAConfig, LLaDAModelLM
+from llada_demo.model import LLaDAModelLM
 from llada_demo.model.tokenizer import LLaDATokenizer
 
-ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "tests" / "golden" / "llada-tiny"
-VOCABULARY_SIZE = 400
-
 Builder = Callable[..., LLaDAModelLM]
-
-
-def tiny_config(**changes: Any) -> LLaDAConfig:
-    """Two blocks of width 32 with four heads, 64 tokens."""
-    sizes = {"d_model": 32, "n_layers": 2, "n_heads": 4, "mlp_hidden_size": 48, "vocab_size": 64}
-    return LLaDAConfig(**{**sizes, "max_sequence_length": 64, "init_std": 0.2, **changes})
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +47,9 @@ def reference() -> LLaDAModelLM:
 @pytest.fixture(scope="session")
 def vocabulary() -> dict[str, Any]:
     """A byte-level vocabulary trained on the project's greetings."""
-    lines = (ROOT / "assets" / "data" / "percakapan" / "sapaan.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (ROOT / "assets" / "data" / "percakapan" / "sapaan.jsonl").read_text(encoding="utf-8").splitlines()
+    )
     rows = [json.loads(line) for line in lines[:200]]
     return train_vocabulary((text for row in rows for text in row.get("turns", [])), VOCABULARY_SIZE)
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import GOLDEN, tiny_config
+from tiny import GOLDEN, tiny_config
 
 from llada_demo.core.errors import ModelError
 from llada_demo.model import LLaDAConfig
@@ -48,6 +48,7 @@ def test_the_published_file_is_read_as_it_is() -> None:
         ("residual_dropout", 0.1),
         ("rope", False),
         ("rope_full_precision", False),
+        ("rope_parameters", {"rope_type": "yarn"}),
         ("rope_scaling", {"factor": 2.0}),
         ("scale_logits", True),
     ],
@@ -64,6 +65,7 @@ def test_every_unsupported_field_is_named_at_once() -> None:
         tiny_config(alibi=True, input_emb_norm=True, scale_logits=True)
 
 
+@pytest.mark.filterwarnings("ignore:`rope_scaling` is deprecated")
 @pytest.mark.parametrize("field", sorted(IMPLEMENTED))
 def test_the_implemented_value_and_none_are_accepted(field: str) -> None:
     for value in (*IMPLEMENTED[field], None):

@@ -95,12 +95,10 @@ def test_a_cut_character_becomes_one_replacement(tokenizer: LLaDATokenizer, kept
 
 
 def test_a_token_that_ends_one_character_and_holds_others_keeps_its_own() -> None:
-    letters = {chr(256 + n) for n in range(68)}  # the alphabet of bytes that are not printable
-    assert letters
     tokenizer = LLaDATokenizer(_handmade(["ð", "Ł", "ĺ", "Ģ", "ĢĠya", "ya"]))
-    one, two, three, _, mixed, word = range(6)
+    one, two, three, _, mixed, word = range(6)  # f0, 9f, 98, 80, "80 20 y a", "y a"
     assert tokenizer.token_bytes(mixed) == b"\x80 ya"
-    assert tokenizer.cells([one, two, three, mixed, word]) == ["😀"[:0] + "\U0001f600", "", "", " ya", "ya"]
+    assert tokenizer.cells([one, two, three, mixed, word]) == ["😀", "", "", " ya", "ya"]
 
 
 def _handmade(tokens: list[str]) -> dict[str, Any]:
