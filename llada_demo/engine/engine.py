@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from llada_demo.core.errors import CapacityError, OptionsError, UserError
 from llada_demo.core.options import SamplingOptions
-from llada_demo.core.settings import EMBEDDED, Settings
+from llada_demo.core.settings import EMBEDDED, EMBEDDED_NAME, Settings
 from llada_demo.core.trace import Step, Trace
 from llada_demo.diffusion.generate import fixed_ids
 from llada_demo.diffusion.loop import Ask, Request, Tokens, denoise
@@ -53,7 +54,10 @@ class Engine:
             )
         placement = place(settings)
         source = model_source(settings, placement)
-        return cls(load_model(source, device=placement.device, dtype=placement.dtype), placement, settings)
+        loaded = load_model(source, device=placement.device, dtype=placement.dtype)
+        if loaded.folder == EMBEDDED:
+            loaded = replace(loaded, name=EMBEDDED_NAME)
+        return cls(loaded, placement, settings)
 
     def start(
         self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None, candidates: int = 0

@@ -83,11 +83,14 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
-                    yield json.loads(line)
+                    row = json.loads(line)
+                    if not isinstance(row, dict):
+                        raise ValueError("an object in braces is needed")
                 except ValueError as error:
                     raise UserError(
                         f"{path}, baris {number}: bukan JSON ({error}).", f"{path}, line {number}: no JSON ({error})."
                     ) from error
+                yield row
 
 
 def conversation(row: dict[str, Any], source: str) -> Conversation | None:

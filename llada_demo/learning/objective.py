@@ -51,24 +51,27 @@ def mask_rows(
     supervised: (B, L) bool, the answer's tokens, one contiguous run per row; importance: (B, L) factors of the
     loss, 1 where absent. Returns masked (B, L) bool, a
     subset of it with at least one position in every row that has any, and weights (B, L): the loss is the sum
-    of weight x cross-entropy over the masked positions. "reference": 1 / (t x answer length x B); "uniform":
-    every masked token of the batch alike, those beyond the block less.
+    of weight x cross-entropy over the masked positions. "reference": 1 / (t x answer length x B), and 0 where
+    chance masked nothing in the row; "uniform": every masked token of the batch alike, those beyond the block less.
     """
     rows, length = supervised.shape
     t = stratified_t(rows, noise.t, generator)[:, None]
     chance = torch.rand(rows, length, generator=generator)
     masked = supervised & (chance < t)
     weights = torch.ones(rows, length) if importance is None else importance
+    eligible = supervised  # for the one mask of a row in which chance masked nothing
     if noise.blocks > 0:
         in_block, beyond = _blocks(supervised, noise, generator)
         chosen = (torch.rand(rows, generator=generator) < noise.blocks)[:, None]
         masked = torch.where(chosen, (in_block & (chance < t)) | beyond, masked)
         weights = torch.where(chosen & beyond, weights * noise.beyond_weight, weights)
+        eligible = torch.where(chosen, in_block, supervised)
     lonely = ~masked.any(1) & supervised.any(1)
     if lonely.any():
-        first = torch.where(supervised, chance, torch.inf).argmin(1)
+        first = torch.where(eligible, chance, torch.inf).argmin(1)
         masked[lonely, first[lonely]] = True
     if noise.weighting == "reference":
+        weights = weights * ~lonely[:, None]  # such a row counts nothing there; 1 / t of it would be a bias
         return masked, (weights / (t * supervised.sum(1, keepdim=True).clamp(min=1) * rows))
     return masked, weights / (weights * masked).sum().clamp(min=1)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from llada_demo.core.errors import UserError
 from llada_demo.core.files import write_beside
 from llada_demo.model.template import ROLES
 from llada_demo.model.tokenizer import SPECIAL, LLaDATokenizer
@@ -16,7 +17,8 @@ from llada_demo.model.tokenizer import SPECIAL, LLaDATokenizer
 def train_vocabulary(texts: Iterable[str], size: int) -> dict:
     """A tokenizer.json of exactly `size` ids: ordinary ones first, then the special tokens.
 
-    Digits stand alone, so that numbers are read digit by digit. The role names are single tokens.
+    Digits stand alone, so that numbers are read digit by digit. The role names are single tokens. Raises
+    UserError where the text is too little for so many.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -31,6 +33,11 @@ def train_vocabulary(texts: Iterable[str], size: int) -> dict:
     )
     tokenizer.train_from_iterator(_with_roles(texts), trainer)
     tokenizer.add_special_tokens(list(SPECIAL))
+    if (found := tokenizer.get_vocab_size()) != size:
+        raise UserError(
+            f"Teks ini hanya cukup untuk {found} token, bukan {size}: tambah teks atau perkecil vocab_size.",
+            f"This text is enough for {found} tokens, not for {size}: give more text or a smaller vocab_size.",
+        )
     return json.loads(tokenizer.to_str())
 
 

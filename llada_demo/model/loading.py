@@ -38,6 +38,7 @@ from llada_demo.model.verifying import (
     find_shards,
     read_config,
     read_tokenizer,
+    refuse_adapter,
     verify_manifest,
 )
 
@@ -83,6 +84,7 @@ def load_model(
     sentence in two languages, for whatever is missing, damaged, altered or not implemented.
     """
     folder, name = find_folder(source, revision)
+    refuse_adapter(folder)
     config = read_config(folder)
     shards = find_shards(folder)
     check_tensors(shards, config)
@@ -151,10 +153,11 @@ def fetch(hub_id: str, revision: str | None) -> Path:
             "local folder, or leave it empty for the embedded model.",
         ) from error
     except (HTTPError, OSError) as error:
+        reason = " ".join(str(error).split())  # some of them are paragraphs
         raise ModelError(
-            f"Model {hub_id} gagal diunduh ({error}); coba lagi, atau isi LLADA_MODEL dengan folder lokal.",
-            f"The model {hub_id} could not be downloaded ({error}); try again, or set LLADA_MODEL to a local "
-            "folder.",
+            f"Model {hub_id} gagal diunduh ({reason}); coba lagi, atau isi LLADA_MODEL dengan folder lokal.",
+            f"The model {hub_id} could not be downloaded ({reason}); try again, or set LLADA_MODEL to a "
+            "local folder.",
         ) from error
 
 
@@ -178,7 +181,7 @@ def read_weights(folder: Path, config: LLaDAConfig, device: str, dtype: torch.dt
             )
     except torch.OutOfMemoryError as error:
         raise ModelError(
-            f"Model di {folder} tidak muat di memori {device}; pilih yang lebih kecil, atau LLADA_DEVICE=cpu.",
+            f"Model di {folder} tidak muat di memori {device}; pilih yang kecil, atau LLADA_DEVICE=cpu.",
             f"The model in {folder} does not fit the memory of {device}; choose a smaller one, or set "
             "LLADA_DEVICE=cpu.",
         ) from error

@@ -44,6 +44,18 @@ def absent(path: Path) -> ModelError:
     )
 
 
+def refuse_adapter(folder: Path) -> None:
+    """Raises ModelError for an adapter, alone or beside a model: transformers would mix it in unasked."""
+    alone = (folder / "adapter_model.safetensors").exists() and not (folder / "config.json").exists()
+    if alone or (folder / "adapter_config.json").exists():
+        raise ModelError(
+            f"Folder {folder} berisi adaptor; isi LLADA_MODEL dengan model dasarnya dan LLADA_ADAPTERS "
+            "dengan adaptornya, di folder terpisah.",
+            f"The folder {folder} holds an adapter; set LLADA_MODEL to its base model and LLADA_ADAPTERS to "
+            "the adapter, in a folder of its own.",
+        )
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file of the checkpoint."""
     try:

@@ -1,4 +1,4 @@
-"""Real classes at tiny size: a network of two blocks, a vocabulary trained in a moment, a whole checkpoint."""
+"""Real classes at tiny size: a network of two blocks, a vocabulary, a whole checkpoint."""
 
 from __future__ import annotations
 

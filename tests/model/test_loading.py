@@ -15,6 +15,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 import torch
+from huggingface_hub.errors import HTTPError
 from huggingface_hub.utils import are_progress_bars_disabled
 from tiny import GOLDEN, VOCABULARY_SIZE
 from transformers.utils import logging
@@ -255,11 +256,14 @@ def test_a_gated_model_and_an_unknown_revision_have_theirs(asked: list[str]) -> 
     assert "no revision v9" in refusal("kecil/model", revision="v9")["en"]
 
 
-def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> str:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left\n on device"), HTTPError("No space left on device")]
+)
+def test_a_download_that_breaks_off_says_why(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def broken(*_: object, **__: object) -> str:
+        raise error
 
-    monkeypatch.setattr("llada_demo.model.loading.snapshot_download", full)
+    monkeypatch.setattr("llada_demo.model.loading.snapshot_download", broken)
     assert "No space left on device" in refusal("kecil/model")["en"]
 
 

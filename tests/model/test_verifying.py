@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from tiny import VOCABULARY_SIZE
 
 from llada_demo.core.errors import ModelError
+from llada_demo.core.files import sha256_of
 from llada_demo.learning.publish import write_manifest
-from llada_demo.model import LLaDAModelLM, loading
+from llada_demo.model import LLaDAModelLM, loading, verifying
 from llada_demo.model.loading import load_model
 from llada_demo.model.verifying import check_tensors, find_shards, read_config
 
@@ -101,15 +102,26 @@ def test_fields_that_are_not_implemented_are_all_named(checkpoint: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "field", [{"d_model": "32"}, {"n_heads": None}, {"mlp_ratio": [4], "mlp_hidden_size": None}]
+    ("field", "named"),
+    [
+        ({"d_model": "32"}, "d_model='32'"),
+        ({"n_heads": None}, "n_heads=None"),
+        ({"mlp_ratio": 2.5, "mlp_hidden_size": None}, "mlp_hidden_size=80.0"),
+        ({"mlp_ratio": "besar", "mlp_hidden_size": None, "d_model": 1.5}, "config.json is damaged"),
+    ],
 )
-def test_sizes_that_are_no_numbers(checkpoint: Path, field: dict[str, Any]) -> None:
+def test_sizes_that_are_no_numbers(checkpoint: Path, field: dict[str, Any], named: str) -> None:
     edit(checkpoint / "config.json", lambda c: c.update(field))
-    assert (
-        "d_model" in refusal(checkpoint)
-        or "config.json" in refusal(checkpoint)
-        or "n_heads" in refusal(checkpoint)
-    )
+    assert named in refusal(checkpoint)
+
+
+def test_an_adapter_is_refused_alone_and_beside_a_model(checkpoint: Path, tmp_path: Path) -> None:
+    (checkpoint / "adapter_config.json").write_text('{"base_model_name_or_path": "lain/model"}')
+    assert "LLADA_ADAPTERS" in refusal(checkpoint)
+    alone = tmp_path / "adaptor"
+    alone.mkdir()
+    (alone / "adapter_model.safetensors").touch()
+    assert "LLADA_ADAPTERS" in refusal(alone)
 
 
 # The shards
@@ -279,9 +291,6 @@ def test_a_damaged_manifest(checkpoint: Path) -> None:
 
 
 def test_every_digest_is_computed_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llada_demo.core.files import sha256_of
-    from llada_demo.model import verifying
-
     read: list[str] = []
 
     def counted(path: Path) -> str:

@@ -1,0 +1,36 @@
+"""A handful of real conversations and a tokenizer of 400 ids that was trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from llada_demo.learning.corpus import Conversation, Corpus, conversation, read_rows
+from llada_demo.learning.vocabulary import train_vocabulary
+from llada_demo.model.tokenizer import LLaDATokenizer
+
+PERCAKAPAN = Path(__file__).resolve().parents[2] / "assets" / "data" / "percakapan"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """Sixty rows of `percakapan`, single questions and dialogues."""
+    rows = [
+        (row, name) for name in ("sapaan", "umum") for row in islice(read_rows(PERCAKAPAN / f"{name}.jsonl"), 30)
+    ]
+    talks = [conversation(row, name) for row, name in rows]
+    return Corpus([talk for talk in talks if talk], [], {"sapaan": "CC0-1.0", "umum": "CC0-1.0"})
+
+
+@pytest.fixture(scope="session")
+def tokenizer(corpus: Corpus) -> LLaDATokenizer:
+    return LLaDATokenizer(train_vocabulary(corpus.texts_of_all(), 400))
+
+
+@pytest.fixture(scope="session")
+def talk() -> Callable[[Sequence[str]], Conversation]:
+    """A conversation of these turns: user, assistant, user, ..."""
+    return lambda turns: Conversation((turns[0],), tuple(turns[1:]), "uji")

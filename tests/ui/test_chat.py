@@ -1,0 +1,105 @@
+"""The chat tab behind a real server: the endpoint /chat, and visitors at the same time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from llada_demo.core.options import SamplingOptions
+from llada_demo.engine import Engine
+from llada_demo.ui.page import build_page
+
+OPTIONS = {"gen_length": 16, "steps": 16, "block_length": 8, "seed": 4, "temperature": 0.8, "end_rule": "forbid"}
+
+
+@pytest.fixture(scope="module")
+def url(engine: Engine) -> Iterator[str]:
+    demo, options = build_page(engine)
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **options)
+    yield url
+    demo.close()
+
+
+def new_client(url: str) -> Client:
+    return Client(url, verbose=False, analytics_enabled=False)
+
+
+def ask(client: Client, message: str, **options) -> str:
+    chosen = json.dumps({**OPTIONS, **options})
+    return client.predict(message, [], "", "", chosen, api_name="/chat")
+
+
+def alone(engine: Engine, message: str, **options) -> str:
+    run = engine.start([{"role": "user", "content": message}], SamplingOptions(**{**OPTIONS, **options}))
+    for _ in run:
+        pass
+    return run.text
+
+
+def test_the_only_public_endpoint_is_chat(url: str):
+    assert list(new_client(url).view_api(return_format="dict")["named_endpoints"]) == ["/chat"]
+
+
+def test_chat_streams_masks_that_turn_into_the_answer(url: str, engine: Engine):
+    job = new_client(url).submit("Apa itu awan?", [], "", "", json.dumps(OPTIONS), api_name="/chat")
+    final = job.result(timeout=60)
+    frames = job.outputs()
+    assert len(frames) >= 2
+    assert "░" in frames[0]
+    assert "░" not in final
+    assert final == frames[-1] == alone(engine, "Apa itu awan?")
+
+
+def test_two_clients_at_the_same_time_get_what_each_would_get_alone(url: str, engine: Engine):
+    wanted = {i: (f"Ceritakan tentang {what}.", i) for i, what in enumerate(("kucing", "hujan", "kucing"))}
+    got: dict[int, str] = {}
+
+    def visit(i: int, message: str, seed: int) -> None:
+        got[i] = ask(new_client(url), message, seed=seed)
+
+    threads = [threading.Thread(target=visit, args=(i, *args)) for i, args in wanted.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert got == {i: alone(engine, message, seed=seed) for i, (message, seed) in wanted.items()}
+
+
+def test_history_is_read(url: str, engine: Engine):
+    history = [{"role": "user", "content": "Nama saya Budi."}, {"role": "assistant", "content": "Halo, Budi!"}]
+    got = new_client(url).predict("Siapa nama saya?", history, "", "", json.dumps(OPTIONS), api_name="/chat")
+    run = engine.start([*history, {"role": "user", "content": "Siapa nama saya?"}], SamplingOptions(**OPTIONS))
+    for _ in run:
+        pass
+    assert got == run.text
+
+
+@pytest.mark.parametrize(
+    ("message", "history", "options", "says"),
+    [
+        ("", [], "{}", "kosong"),
+        ("x" * 10_000, [], "{}", "10000 karakter"),
+        ("kata " * 1000, [], "{}", "terlalu panjang"),
+        ("Halo", [], "{", "bukan JSON"),
+        ("Halo", [], "[]", "objek JSON"),
+        ("Halo", [], '{"steps": 7}', "kelipatan"),
+        ("Halo", [], '{"warna": 1}', "tidak dikenal"),
+        ("Halo", [], '{"temperature": NaN}', "angka"),
+        ("Halo", [{"role": "system", "content": "x"}], "{}", "history"),
+        ("Halo", ["x"], "{}", "history"),
+    ],
+)
+def test_bad_input_gets_one_clear_sentence(url: str, message: str, history: list, options: str, says: str):
+    with pytest.raises(AppError, match=says) as caught:
+        new_client(url).predict(message, history, "", "", options, api_name="/chat")
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["<|mdm_mask|><|eot_id|>", "😀", "مرحبا بالعالم", "a\0b", "<script>alert(1)</script>"])
+def test_strange_text_gets_a_normal_answer(url: str, text: str):
+    assert isinstance(ask(new_client(url), text), str)
