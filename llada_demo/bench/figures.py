@@ -20,7 +20,7 @@ RATIOS = {
     "reference_light/stopped": "overall, against the reference's newer revision",
     "reference/threshold": "approximate: see its quality",
 }
-EXACT = "float32: all must be identical"
+EXACT = "float32: all must be identical, unless probabilities are so near 1 that they tie"
 COARSE = "{}: many confidences tie, ours then takes the lowest position; logits of few rows round otherwise"
 
 
@@ -31,12 +31,16 @@ def visible(answer: Sequence[int], tokens: Tokens) -> tuple[int, ...]:
 
 
 def figures(runs: Sequence[Sequence[Timed]], tokens: Tokens) -> dict[str, Any]:
-    """One contestant's times. seconds: the sum over the prompts of each one's median over the repeats."""
+    """One contestant's times. seconds: the sum over the prompts of each one's median over the repeats.
+
+    cpu_seconds: the same of processor time, which a busy machine disturbs less.
+    """
     per_prompt = [median(run.seconds for run in of_prompt) for of_prompt in runs]
     shown = sum(len(visible(of_prompt[0].answer, tokens)) for of_prompt in runs)
     rounds = [sum(of_prompt[r].seconds for of_prompt in runs) for r in range(len(runs[0]))]
     return {
         "seconds": round(sum(per_prompt), 4),
+        "cpu_seconds": round(sum(median(run.cpu for run in of_prompt) for of_prompt in runs), 4),
         "seconds_of_rounds": [round(seconds, 4) for seconds in rounds],
         "median_ms": round(1000 * median(per_prompt), 2),
         "first_ms": round(1000 * median(median(run.first for run in of_prompt) for of_prompt in runs), 2),
@@ -46,10 +50,10 @@ def figures(runs: Sequence[Sequence[Timed]], tokens: Tokens) -> dict[str, Any]:
     }
 
 
-def ratios(times: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """How many times longer the first of a pair takes than the second, all prompts together."""
+def ratios(times: Mapping[str, Mapping[str, Any]], what: str = "seconds") -> dict[str, float]:
+    """How many times more `what` the first of a pair takes than the second, all prompts together."""
     pairs = [pair.split("/") for pair in RATIOS]
-    return {f"{a}/{b}": round(times[a]["seconds"] / times[b]["seconds"], 3) for a, b in pairs if b in times}
+    return {f"{a}/{b}": round(times[a][what] / times[b][what], 3) for a, b in pairs if b in times}
 
 
 def identity(runs: Runs, tokens: Tokens, dtype: torch.dtype) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def measure(
     result = {
         "times": times,
         "ratios": ratios(times),
+        "cpu_ratios": ratios(times, "cpu_seconds"),
         "identity": identity(runs, tokens, weights.dtype),
         "peak_memory": memory,
     }

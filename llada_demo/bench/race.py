@@ -25,10 +25,12 @@ from llada_demo.diffusion.predict import model_predict
 
 @dataclass(frozen=True)
 class Timed:
-    """One answer (gen_length ids), its seconds, those until something could be shown, and its forwards."""
+    """One answer (gen_length ids), its seconds, its processor time, the seconds until something could
+    be shown, and its forwards."""
 
     answer: tuple[int, ...]
     seconds: float
+    cpu: float
     first: float
     forwards: int
 
@@ -50,10 +52,10 @@ def reference(
     """The rival. It shows nothing before its end."""
 
     def run(prompt: Tensor) -> Timed:
-        began = clock(prompt.device)
+        began, cpu = clock(prompt.device), time.process_time()
         answer = reference_generate(model, prompt, options, tokens.mask, softmax_dtype)
-        seconds = clock(prompt.device) - began
-        return Timed(tuple(answer), seconds, seconds, reference_forwards(options))
+        seconds, cpu = clock(prompt.device) - began, time.process_time() - cpu
+        return Timed(tuple(answer), seconds, cpu, seconds, reference_forwards(options))
 
     return run
 
@@ -64,12 +66,13 @@ def ours(model: nn.Module, options: SamplingOptions, tokens: Tokens) -> Contesta
 
     def run(prompt: Tensor) -> Timed:
         answer, first, forwards = blank(options, {}), 0.0, 0
-        began = clock(prompt.device)
+        began, cpu = clock(prompt.device), time.process_time()
         for (step,) in denoise(predict, [Request(prompt, options)], tokens):
             assert step is not None
             first = first or clock(prompt.device) - began
             answer, forwards = apply(answer, step, tokens.eos), step.forwards
-        return Timed(tuple(t for t in answer if t is not None), clock(prompt.device) - began, first, forwards)
+        seconds, cpu = clock(prompt.device) - began, time.process_time() - cpu
+        return Timed(tuple(t for t in answer if t is not None), seconds, cpu, first, forwards)
 
     return run
 
@@ -98,7 +101,7 @@ def race(
     runs: dict[str, list[list[Timed]]] = {name: [[] for _ in prompts] for name in everyone}
     for repeat in range(repeats):
         for i, prompt in enumerate(prompts):
-            order = list(everyone) if (repeat + i) % 2 == 0 else list(reversed(everyone))
-            for name in order:
+            names = list(everyone)
+            for name in names if (repeat + i) % 2 == 0 else reversed(names):
                 runs[name][i].append(everyone[name](prompt))
     return runs

@@ -20,7 +20,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     )
     yield ""
     for pair, ratio in report["ratios"].items():
-        yield f"{pair:24s} {ratio:7.2f}x  {RATIOS[pair]}"
+        yield f"{pair:24s} {ratio:7.2f}x  {report['cpu_ratios'][pair]:6.2f}x of CPU time  {RATIOS[pair]}"
     yield ""
     same = report["identity"]
     yield (

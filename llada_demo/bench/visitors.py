@@ -44,9 +44,9 @@ def throughput(
     together: dict[int, float] = {}
     for repeat in range(repeats):
         for n in counts if repeat % 2 == 0 else reversed(counts):
-            rows[n].append(_timed(device, lambda n=n: _in_step(forward, request, tokens, n)))
+            rows[n].append(_timed(device, _in_step, forward, request, tokens, n))
             forward.rows = forward.calls = 0
-            threads[n].append(_timed(device, lambda n=n: _in_threads(forward, request, tokens, n)))
+            threads[n].append(_timed(device, _in_threads, forward, request, tokens, n))
             together[n] = forward.rows / forward.calls
     written = options.gen_length
     speeds = [(n, n * written / median(rows[n]), n * written / median(threads[n])) for n in counts]
@@ -76,9 +76,9 @@ class Counting:
         return self.predict(asks)
 
 
-def _timed(device: torch.device, work: Callable[[], None]) -> float:
+def _timed(device: torch.device, work: Callable[..., None], *args: Any) -> float:
     began = clock(device)
-    work()
+    work(*args)
     return clock(device) - began
 
 
@@ -88,7 +88,7 @@ def _in_step(forward: Predict, request: Request, tokens: Tokens, visitors: int) 
 
 
 def _in_threads(forward: Counting, request: Request, tokens: Tokens, visitors: int) -> None:
-    batcher = Batcher(forward)
+    batcher = Batcher(forward, only_same_shape=request.prompt.device.type == "cpu")  # as the engine has it
     with ThreadPoolExecutor(visitors) as pool:
         for done in [pool.submit(_in_step, batcher, request, tokens, 1) for _ in range(visitors)]:
             done.result()  # raises what went wrong there

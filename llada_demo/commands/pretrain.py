@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"continues at step {trainer.step}", file=sys.stderr)
     size = sum(p.numel() for p in trainer.model.parameters())
     print(f"{size / 1e6:.1f} M parameters on {device}, {torch.get_num_threads()} threads", file=sys.stderr)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started it in the background
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         trainer.run(lambda progress: print(json.dumps(describe(progress)), file=sys.stderr, flush=True))
     except KeyboardInterrupt:

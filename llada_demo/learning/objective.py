@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 EPS = 1e-3
+WEIGHTINGS = ("uniform", "reference")
+SHAPES = ("uniform", "bell")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Noise:
     blocks: float = 0.0
     block_lengths: tuple[int, ...] = (8, 16, 32)
     beyond_weight: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("weighting", WEIGHTINGS), ("t", SHAPES)):
+            if (value := getattr(self, name)) not in allowed:
+                raise ValueError(f"{name} cannot be {value!r}; there are: {', '.join(allowed)}")
 
 
 def stratified_t(rows: int, shape: str, generator: torch.Generator) -> Tensor:
@@ -49,10 +56,10 @@ def mask_rows(
     """Which positions are masked, and the weight of each in the loss.
 
     supervised: (B, L) bool, the answer's tokens, one contiguous run per row; importance: (B, L) factors of the
-    loss, 1 where absent. Returns masked (B, L) bool, a
-    subset of it with at least one position in every row that has any, and weights (B, L): the loss is the sum
-    of weight x cross-entropy over the masked positions. "reference": 1 / (t x answer length x B), and 0 where
-    chance masked nothing in the row; "uniform": every masked token of the batch alike, those beyond the block less.
+    loss, 1 where absent. Returns masked (B, L) bool, a subset of it with at least one position in every row
+    that has any, and weights (B, L): the loss is the sum of weight x cross-entropy over the masked positions.
+    "reference": 1 / (t x answer length x B), and 0 in a row where chance masked nothing; "uniform": every
+    masked token of the batch alike, those beyond the block less.
     """
     rows, length = supervised.shape
     t = stratified_t(rows, noise.t, generator)[:, None]

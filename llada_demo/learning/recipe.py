@@ -12,6 +12,8 @@ from llada_demo.core.errors import UserError
 from llada_demo.learning.objective import Noise
 from llada_demo.learning.rows import RowSettings
 
+KINDS = ("causal", "masked")
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -22,6 +24,10 @@ class Phase:
     share: float
     noise: Noise = field(default_factory=Noise)
     rows: RowSettings = field(default_factory=RowSettings)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"the kind of a phase cannot be {self.kind!r}; there are: {', '.join(KINDS)}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,10 @@ class Recipe:
     def read(cls, path: Path) -> Recipe:
         """The recipe in a JSON file. Raises UserError naming what cannot be read."""
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(data, dict):
+                raise TypeError("a recipe is a JSON object")
+            return cls.from_dict(data)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"Resep {path} tidak dapat dibaca: {error}.", f"The recipe {path} cannot be read: {error}."
@@ -53,11 +62,13 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
-        """Recipe from JSON data; unknown names raise TypeError."""
-        phases = tuple(
-            Phase(p["kind"], p["share"], _build(Noise, p.get("noise", {})), _build(RowSettings, p.get("rows", {})))
-            for p in data["phases"]
-        )
+        """Recipe from JSON data; unknown names raise TypeError, unknown values ValueError."""
+        phases = []
+        for p in data["phases"]:
+            noise, rows = _build(Noise, p.get("noise", {})), _build(RowSettings, p.get("rows", {}))
+            phases.append(_build(Phase, {**p, "noise": noise, "rows": rows}))
+        if not phases:
+            raise ValueError("a recipe needs at least one phase")
         return _build(cls, {**data, "phases": phases})
 
     def to_dict(self) -> dict[str, Any]:

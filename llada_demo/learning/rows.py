@@ -82,10 +82,15 @@ class RowMaker:
             yield self.batch(group)
 
     def rows(self, rng: random.Random) -> Iterator[Row]:
-        """The rows of one epoch; conversations that are longer than a row lose their oldest turns."""
+        """The rows of one epoch; conversations that are longer than a row lose their oldest turns.
+
+        A question that fills the row alone is left out: nothing of its answer could be learnt.
+        """
         for talk in self.corpus.conversations:
             for _ in range(self._copies(talk.source, rng)):
-                yield self.conversation_row(talk, rng)
+                row = self.conversation_row(talk, rng)
+                if row.start < row.end:
+                    yield row
         for text, source in self.corpus.texts:
             for _ in range(self._copies(source, rng)):
                 yield self.text_row(text, rng)
@@ -145,4 +150,4 @@ class RowMaker:
             wanted = len(prompt) + max(len(answer), rng.choice(settings.canvas))
         length = min(-(-wanted // settings.bucket) * settings.bucket, settings.max_length)
         padding = [self.tokenizer.special.eos] * (length - len(ids))
-        return Row((*ids, *padding), min(len(prompt), length - 1), len(ids))
+        return Row((*ids, *padding), min(len(prompt), length), len(ids))

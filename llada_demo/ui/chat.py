@@ -125,7 +125,7 @@ class ChatTab:
     ) -> Iterator[Frame]:
         """An earlier message in other words: what followed it is dropped, and it is answered anew."""
         kept = conversation.plain(history)[: data.index]
-        history = [*kept, {"role": "user", "content": str(data.value)}]
+        history = conversation.plain([*kept, {"role": "user", "content": data.value}])
         yield from self._answer(history, records, system, language, lambda: self.controls.read(values))
 
     def stop(self, history: Any, records: Any, language: str) -> Frame:
@@ -134,7 +134,7 @@ class ChatTab:
         if history and history[-1]["role"] == "assistant":
             history[-1]["content"] = conversation.without_masks(history[-1]["content"])
         line = conversation.status(records[-1], language) if records else ""
-        return self._box(language, writing=False), history, records, line
+        return self._box(language, writing=False), conversation.shown(history), records, line
 
     def undo(self, history: Any, records: Any, language: str) -> Frame:
         """Takes the last message and its answer back; the message returns to the box."""
@@ -143,7 +143,7 @@ class ChatTab:
         except UserError:
             return self._box(language, writing=False), [], [], ""
         records = records[: conversation.answers(kept)]
-        return self._box(language, writing=False, value=last["content"]), kept, records, ""
+        return self._box(language, writing=False, value=last["content"]), conversation.shown(kept), records, ""
 
     def clear(self, language: str) -> Frame:
         """An empty conversation."""
@@ -244,7 +244,7 @@ def _paced(run: Any) -> Iterator[tuple[bool, Any]]:
 
 
 def _with(history: Sequence[Message], answer: str) -> list[Message]:
-    return [*history, {"role": "assistant", "content": answer}]
+    return conversation.shown([*history, {"role": "assistant", "content": answer}])
 
 
 def _record(run: Any) -> conversation.Record:

@@ -1,10 +1,11 @@
-"""Small, exact company for the loop: a random network that is a function of the ids, and a replay of Steps."""
+"""Company for the loop: a random network that is a function of the ids, and a replay of Steps."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from torch import Tensor
 from llada_demo.core.options import REMASKING, SamplingOptions
 from llada_demo.core.trace import Step, apply, blank
 from llada_demo.diffusion import Ask, Request, Tokens, denoise
+from llada_demo.diffusion.loop import Predict
 
 VOCABULARY = 24
 TOKENS = Tokens(mask=23, eos=22, ends=(22, 21))
@@ -42,10 +44,18 @@ def request(options: SamplingOptions, prompt: Sequence[int] = (3, 1, 4)) -> Requ
     return Request(torch.tensor(prompt, dtype=torch.long), options, fixed)
 
 
+def steps_of(of: Request, predict: Predict, candidates: int = 0) -> list[Step]:
+    """All steps of one row. A loop that does not end fails instead of hanging."""
+    most = of.options.steps
+    steps = [row[0] for row in islice(denoise(predict, [of], TOKENS, candidates), most + 1)]
+    assert len(steps) <= most, "more steps than the options allow"
+    return [step for step in steps if step]
+
+
 def run(of: Request, candidates: int = 0) -> tuple[list[Step], Toy]:
     """All steps of one row, and what was asked for them."""
     toy = Toy()
-    return [steps[0] for steps in denoise(toy, [of], TOKENS, candidates)], toy
+    return steps_of(of, toy, candidates), toy
 
 
 def answers(of: Request, steps: Sequence[Step], eos: int = TOKENS.eos) -> list[list[int | None]]:
@@ -68,7 +78,9 @@ def options(draw: st.DrawFn, **given: object) -> SamplingOptions:
     block_length = draw(st.integers(1, 6))
     blocks = draw(st.integers(1, 3))
     length = block_length * blocks
-    fixed = draw(st.dictionaries(st.integers(0, length - 1), st.tuples(st.integers(0, WORDS - 1)), max_size=3))
+    fixed = draw(
+        st.dictionaries(st.integers(0, length - 1), st.tuples(st.integers(0, WORDS - 1)), max_size=3)
+    )
     values = {
         "gen_length": length,
         "block_length": block_length,

@@ -65,8 +65,10 @@ def test_only_the_answer_is_masked_and_asked_for() -> None:
     assert torch.equal(positions, torch.arange(4, 10).expand(8, -1))
 
 
-def independent_masks(model: LLaDAModelLM, ids: Tensor, start: int, mask_id: int, draws: int, seed: int) -> float:
-    """The estimate of LLaDA's training loss: t ~ U(0.001, 1), each token masked with probability t, weight 1/t."""
+def independent_masks(
+    model: LLaDAModelLM, ids: Tensor, start: int, mask_id: int, draws: int, seed: int
+) -> float:
+    """As LLaDA's training loss: t ~ U(0.001, 1), each token masked with probability t, weight 1/t."""
     generator = torch.Generator().manual_seed(seed)
     t = 0.999 * torch.rand(draws, 1, generator=generator) + 0.001
     masks = torch.rand(draws, len(ids) - start, generator=generator) < t

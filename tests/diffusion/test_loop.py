@@ -10,7 +10,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_runs import TOKENS, VOCABULARY, Toy, answers, options, request, requests, run, toy_logits, visible
+from small_runs import (
+    TOKENS,
+    VOCABULARY,
+    Toy,
+    answers,
+    options,
+    request,
+    requests,
+    run,
+    steps_of,
+    toy_logits,
+    visible,
+)
 from torch import Tensor
 
 from llada_demo.core.options import REMASKING, SamplingOptions
@@ -173,7 +185,9 @@ def test_confidence_is_the_probability_without_noise(row: Request) -> None:
         probabilities = scores(row, asks).softmax(1)
         open_positions = (asks[0].positions - len(row.prompt)).tolist()
         for at, token, confidence in zip(step.positions, step.tokens, step.confidences, strict=True):
-            assert confidence == pytest.approx(float(probabilities[open_positions.index(at), token]), abs=2e-6)
+            assert confidence == pytest.approx(
+                float(probabilities[open_positions.index(at), token]), abs=2e-6
+            )
             assert 0 <= confidence <= 1
 
 
@@ -193,8 +207,8 @@ def test_the_most_confident_are_committed(row: Request) -> None:
 @pytest.mark.parametrize("remasking", ["low_confidence", "margin", "entropy"])
 def test_ties_go_to_the_lowest_position(remasking: str) -> None:
     row = request(SamplingOptions(gen_length=64, block_length=32, steps=16, remasking=remasking))
-    flat = list(denoise(lambda asks: [torch.zeros(len(asks[0].positions), VOCABULARY)], [row], TOKENS))
-    assert [at for (step,) in flat for at in step.positions] == list(range(64))
+    steps = steps_of(row, lambda asks: [torch.zeros(len(asks[0].positions), VOCABULARY)])
+    assert [at for step in steps for at in step.positions] == list(range(64))
 
 
 @few
@@ -204,8 +218,7 @@ def test_the_mask_token_is_never_chosen_even_when_it_is_likeliest(row: Request) 
         logits = [toy_logits(ask.ids)[ask.positions] for ask in asks]
         return [part.index_fill(1, torch.tensor([TOKENS.mask]), 50.0) for part in logits]
 
-    for (step,) in denoise(predict, [row], TOKENS):
-        assert TOKENS.mask not in step.tokens
+    assert all(TOKENS.mask not in step.tokens for step in steps_of(row, predict))
 
 
 @pytest.mark.parametrize("remasking", REMASKING)
@@ -256,7 +269,9 @@ def test_a_threshold_commits_at_least_what_the_schedule_says(row: Request, thres
 
 @few
 @given(requests(end_rule="free", constraints={}), st.sampled_from((0.1, 0.3, 0.6)))
-def test_a_threshold_commits_every_guess_above_it_whatever_the_ranking(row: Request, threshold: float) -> None:
+def test_a_threshold_commits_every_guess_above_it_whatever_the_ranking(
+    row: Request, threshold: float
+) -> None:
     row = replace(row, options=replace(row.options, threshold=threshold))
     steps, toy = run(row)
     for i, (step, asks) in enumerate(zip(steps, toy.asked, strict=True)):
@@ -269,8 +284,8 @@ def test_a_threshold_commits_every_guess_above_it_whatever_the_ranking(row: Requ
 def test_a_threshold_that_all_guesses_pass_needs_one_forward_a_block() -> None:
     row = request(SamplingOptions(gen_length=16, steps=16, block_length=8, threshold=0.9, stop_at_end=False))
     sure = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([5]), 20.0)
-    steps = list(denoise(lambda asks: [sure.expand(len(asks[0].positions), -1)], [row], TOKENS))
-    assert [step.positions for (step,) in steps] == [tuple(range(8)), tuple(range(8, 16))]
+    steps = steps_of(row, lambda asks: [sure.expand(len(asks[0].positions), -1)])
+    assert [step.positions for step in steps] == [tuple(range(8)), tuple(range(8, 16))]
 
 
 # End tokens
@@ -305,8 +320,8 @@ def test_end_tokens_last_fills_the_words_first(temperature: float) -> None:
 
     def order(rule: str) -> list[int]:
         row = request(replace(base, end_rule=rule))
-        steps = denoise(lambda asks: [logits[asks[0].positions - len(row.prompt)]], [row], TOKENS)
-        return [at for (step,) in steps for at in step.positions]
+        steps = steps_of(row, lambda asks: [logits[asks[0].positions - len(row.prompt)]])
+        return [at for step in steps for at in step.positions]
 
     assert set(order("last")[:4]) == {4, 5, 6, 7}
     assert set(order("free")[:4]) == {0, 1, 2, 3}
@@ -329,7 +344,9 @@ def test_what_follows_the_end_is_never_asked_for(row: Request) -> None:
     states = answers(row, steps)
     for i, state in enumerate(states[1:-1]):
         text = state[: state.index(None)]
-        closed = [at for at, token in enumerate(text) if token in TOKENS.ends and at >= max(row.fixed, default=-1)]
+        closed = [
+            at for at, token in enumerate(text) if token in TOKENS.ends and at >= max(row.fixed, default=-1)
+        ]
         assert not closed, f"went on after step {i}, which had ended the text"
     for step in steps[:-1]:
         assert not step.unasked
@@ -344,7 +361,7 @@ def test_an_end_in_the_first_block_leaves_the_later_blocks_unasked() -> None:
         toy(asks)
         return [ends.expand(len(asks[0].positions), -1)]
 
-    (step,) = [steps[0] for steps in denoise(predict, [row], TOKENS)]
+    (step,) = steps_of(row, predict)
     assert (step.positions, step.unasked, step.masks_left) == ((0,), tuple(range(1, 24)), 0)
     assert max(int(ask.positions.max()) for asks in toy.asked for ask in asks) < len(row.prompt) + 8
 
@@ -353,17 +370,25 @@ def test_a_fixed_word_keeps_the_answer_open_up_to_it() -> None:
     """A model that wants to end everywhere may do so only behind the word."""
     row = request(SamplingOptions(gen_length=24, steps=24, block_length=8, constraints={10: (7,)}))
     ends = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([TOKENS.eos]), 20.0)
-    steps = [s[0] for s in denoise(lambda asks: [ends.expand(len(asks[0].positions), -1)], [row], TOKENS)]
+    steps = steps_of(row, lambda asks: [ends.expand(len(asks[0].positions), -1)])
     answer = answers(row, steps)[-1]
     assert answer[10] == 7
     assert len(visible(answer)) == 11
     assert steps[-1].unasked == tuple(range(16, 24))
 
 
+def test_a_fixed_end_token_in_front_of_a_fixed_word_does_not_end_the_answer() -> None:
+    fixed = {2: (TOKENS.eos,), 10: (7,)}
+    row = request(SamplingOptions(gen_length=16, steps=16, block_length=8, constraints=fixed))
+    word = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([5]), 9.0)
+    steps = steps_of(row, lambda asks: [word.expand(len(asks[0].positions), -1)])
+    assert sorted(at for step in steps for at in step.positions) == [0, 1, *range(3, 10), *range(11, 16)]
+
+
 def test_a_fixed_end_token_ends_the_answer() -> None:
     row = request(SamplingOptions(gen_length=24, steps=24, block_length=8, constraints={5: (TOKENS.eos,)}))
     flat = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([5]), 9.0)
-    steps = [s[0] for s in denoise(lambda asks: [flat.expand(len(asks[0].positions), -1)], [row], TOKENS)]
+    steps = steps_of(row, lambda asks: [flat.expand(len(asks[0].positions), -1)])
     assert [at for step in steps for at in step.positions] == [0, 1, 2, 3, 4]
     assert steps[-1].unasked == tuple(range(6, 24))
 
@@ -447,7 +472,10 @@ def test_without_noise_the_committed_token_is_the_best_candidate_or_follows_the_
 
 
 def test_candidates_are_left_out_unless_asked_for() -> None:
-    assert all(not step.candidates for step in run(request(SamplingOptions(gen_length=8, block_length=8, steps=8)))[0])
+    assert all(
+        not step.candidates
+        for step in run(request(SamplingOptions(gen_length=8, block_length=8, steps=8)))[0]
+    )
 
 
 def test_more_candidates_than_words_lists_all_words() -> None:

@@ -20,7 +20,9 @@ def write(folder: Path, name: str, *rows: Any) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write(tmp_path, "sapaan.jsonl", {"q": ["Halo", "Hai"], "a": "Halo juga."}, {"turns": ["a", "b", "c", "d"]})
+    write(
+        tmp_path, "sapaan.jsonl", {"q": ["Halo", "Hai"], "a": "Halo juga."}, {"turns": ["a", "b", "c", "d"]}
+    )
     write(
         tmp_path,
         "campuran.jsonl",
@@ -51,17 +53,21 @@ def test_held_out_files_are_never_read(folder: Path) -> None:
         assert not [text for text in read_corpus([folder], only=only).texts_of_all() if "rahasia" in text]
 
 
-def test_no_held_out_question_stands_in_the_training_text() -> None:
+def test_no_held_out_answer_stands_in_the_training_text() -> None:
     percakapan = Path(__file__).resolve().parents[2] / "assets" / "data" / "percakapan"
     trained = set(read_corpus([percakapan]).texts_of_all())
     held_out = [conversation(row, "heldout") for row in read_rows(percakapan / "heldout.jsonl")]
     assert held_out
-    assert not {wording for talk in held_out if talk for wording in talk.wordings} & trained
+    assert not {turn for talk in held_out if talk for turn in talk.turns} & trained
 
 
 @pytest.mark.parametrize(
     ("leave_out", "left"),
-    [((), {"sapaan", "luar", "cerita"}), (("sapaan",), {"luar", "cerita"}), (("luar",), {"sapaan", "cerita"})],
+    [
+        ((), {"sapaan", "luar", "cerita"}),
+        (("sapaan",), {"luar", "cerita"}),
+        (("luar",), {"sapaan", "cerita"}),
+    ],
 )
 def test_files_and_sources_can_be_left_out(folder: Path, leave_out: Sequence[str], left: set[str]) -> None:
     assert set(read_corpus([folder], leave_out).counts()) == left
@@ -107,7 +113,9 @@ def test_a_conversation_ends_with_an_answer(row: dict[str, Any], turns: tuple[st
     assert (talk.turns if talk else None) == turns
 
 
-def test_a_dialogue_is_cut_after_each_of_its_answers_alike(talk: Callable[[Sequence[str]], Conversation]) -> None:
+def test_a_dialogue_is_cut_after_each_of_its_answers_alike(
+    talk: Callable[[Sequence[str]], Conversation],
+) -> None:
     turns, rng = ["u1", "a1", "u2", "a2", "u3", "a3"], random.Random(0)
     cuts = [tuple(talk(turns).cut(rng)) for _ in range(600)]
     assert set(cuts) == {tuple(turns[:n]) for n in (2, 4, 6)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -31,6 +32,12 @@ def test_the_browsers_message_shapes_become_plain_text():
     parts = [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "metadata": {}}]
     assert c.plain(parts) == [{"role": "user", "content": "ab"}]
     assert c.plain([{"role": "assistant", "content": None}]) == [{"role": "assistant", "content": ""}]
+
+
+def test_no_message_is_html_on_its_way_to_the_page_and_it_comes_back_unchanged():
+    hostile = [{"role": "user", "content": "<img src=x onerror=alert(1)> &lt;b&gt; </script> a < b & c"}]
+    assert not re.search(r"<[a-zA-Z/!?]|&[a-zA-Z#]", c.shown(hostile)[0]["content"])
+    assert c.plain(c.shown(hostile)) == hostile
 
 
 def test_a_stop_keeps_the_words_and_drops_the_masks():

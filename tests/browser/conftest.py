@@ -1,0 +1,105 @@
+"""The page as `python app.py` serves it, in a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+expect.set_options(timeout=30_000)
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@dataclass
+class Visit:
+    """A page, with everything that it complained about and every request that left this machine."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def address(root: Path) -> Iterator[str]:
+    """The running application."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("LLADA_")}
+    process = subprocess.Popen(
+        [sys.executable, "app.py"], cwd=root, env={**env, "GRADIO_SERVER_PORT": str(port), "LLADA_DTYPE": "float32"}
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(address + "/health", timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None, "the application ended"
+                time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert path, "no Chromium: apt-get install chromium, or see the README's second command"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
+    """visit(width, language, scheme): opens the page as a new visitor. What the page complains about fails."""
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def open_page(width: int = 1280, language: str = "id-ID", scheme: str = "light", **more: object) -> Visit:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, locale=language, color_scheme=scheme, **more
+        )
+        contexts.append(context)
+        visit = Visit(context.new_page())
+        visits.append(visit)
+        page = visit.page
+        page.set_default_timeout(30_000)
+        page.on("console", lambda m: visit.complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: visit.complaints.append(str(e)))
+        page.on("request", lambda r: None if _local(r.url, address) else visit.outside.append(r.url))
+        page.goto(address)
+        page.wait_for_selector("#message textarea")
+        # The words follow the language in the first update after loading.
+        page.wait_for_function("document.documentElement.lang !== '' && document.querySelector('#about h1')")
+        return visit
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    for visit in visits:
+        assert visit.complaints == []
+        assert visit.outside == []
+
+
+def _local(url: str, address: str) -> bool:
+    return url.startswith((address, "data:", "blob:", address.replace("http", "ws")))
