@@ -15,7 +15,7 @@ from torch import Tensor
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.trace import Candidate, Step
 from llada_demo.diffusion import noise
-from llada_demo.diffusion.remasking import STRATEGIES
+from llada_demo.diffusion.remasking import NOISY, STRATEGIES
 from llada_demo.diffusion.schedule import commits_per_step
 
 
@@ -89,6 +89,8 @@ class _Row:
         self.attention_mask = request.attention_mask
         if self.attention_mask is not None:
             self.attention_mask = torch.cat((self.attention_mask, self.attention_mask.new_ones(self.options.gen_length)))
+        self.mask_index = self.canvas.new_tensor([tokens.mask])
+        self.end_ids = self.canvas.new_tensor(tokens.ends)
         self.block, self.step, self.forwards = -1, 0, 0
         self.counts: list[int] = []
         self._enter_next_block()
@@ -110,7 +112,7 @@ class _Row:
     def commit(self, logits: Sequence[Tensor]) -> Step:
         """Chooses a token for every open position and commits the best of them."""
         scores = self._guided([part.float() for part in logits])
-        log_probs = scores.log_softmax(-1)
+        log_probs = scores.log_softmax(-1, dtype=torch.float64)
         chosen = self._choose(scores)
         confidence = log_probs.gather(1, chosen[:, None])[:, 0].exp()
         taken = self._take(self._rank(log_probs, chosen), chosen, confidence)
@@ -136,6 +138,8 @@ class _Row:
         scores = logits[0]
         if len(logits) == 2:
             scores = logits[1] + (self.options.cfg_scale + 1) * (scores - logits[1])
+        if self.options.end_rule != "forbid" and self.last_fixed < 0:
+            return scores
         forbidden = self.open - self.start < self.last_fixed
         if self.options.end_rule == "forbid":
             forbidden = torch.ones_like(forbidden)
@@ -151,12 +155,13 @@ class _Row:
         if options.temperature > 0:
             noisy = noise.gumbel(options.seed, self.step, self.open - self.start, scores.shape[1])
             scores = scores + options.temperature * noisy
-        return scores.index_fill(1, self._mask_index, float("-inf")).argmax(1)
+        return scores.index_fill(1, self.mask_index, float("-inf")).argmax(1)
 
     def _rank(self, log_probs: Tensor, chosen: Tensor) -> Tensor:
         """Open positions (P,) in the order in which they would be committed, as indices into `open`."""
-        relative = self.open - self.start
-        draw = noise.uniform(self.options.seed, self.step, relative, 1, noise.RANK)[:, 0]
+        draw = chosen.new_zeros(len(chosen), dtype=torch.float32)
+        if self.options.remasking in NOISY:  # 60 small operations: as dear as the rest of the bookkeeping
+            draw = noise.uniform(self.options.seed, self.step, self.open - self.start, 1, noise.RANK)[:, 0]
         scores = STRATEGIES[self.options.remasking](log_probs, chosen, draw)
         order = scores.argsort(descending=True, stable=True)
         if self.options.end_rule == "last":
@@ -218,11 +223,7 @@ class _Row:
         return first + (window == self.tokens.mask).nonzero()[:, 0]
 
     def _is_end(self, ids: Tensor) -> Tensor:
-        return torch.isin(ids, torch.tensor(self.tokens.ends, device=ids.device))
-
-    @property
-    def _mask_index(self) -> Tensor:
-        return torch.tensor([self.tokens.mask], device=self.canvas.device)
+        return torch.isin(ids, self.end_ids)
 
 
 def _rounded(probabilities: Sequence[float]) -> list[float]:

@@ -28,11 +28,17 @@ def forward(
     length = max(len(ask.ids) for ask in asks)
     width = max(len(ask.positions) for ask in asks)
     ids = torch.full((len(asks), length), pad_id, dtype=torch.long, device=device)
-    mask = torch.zeros((len(asks), length), dtype=torch.long, device=device)
+    mask = torch.zeros((len(asks), length), dtype=torch.long, device=device) if _uneven(asks, length) else None
     positions = torch.zeros((len(asks), width), dtype=torch.long, device=device)
     for i, ask in enumerate(asks):
         ids[i, : len(ask.ids)] = ask.ids
-        mask[i, : len(ask.ids)] = 1 if ask.attention_mask is None else ask.attention_mask
+        if mask is not None:
+            mask[i, : len(ask.ids)] = 1 if ask.attention_mask is None else ask.attention_mask
         positions[i, : len(ask.positions)] = ask.positions
     logits = (call or model)(ids, attention_mask=mask, positions=positions).logits  # type: ignore[attr-defined]
     return [logits[i, : len(ask.positions)] for i, ask in enumerate(asks)]
+
+
+def _uneven(asks: Sequence[Ask], length: int) -> bool:
+    """Whether any row has padding: else no mask is needed, and nothing waits for the device to look at it."""
+    return any(ask.attention_mask is not None or len(ask.ids) < length for ask in asks)

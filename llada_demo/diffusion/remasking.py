@@ -42,3 +42,4 @@ STRATEGIES: dict[str, Strategy] = {
     "margin": margin,
     "entropy": entropy,
 }
+NOISY = frozenset({"random"})  # the strategies that look at the noise
