@@ -158,7 +158,7 @@ class ChatTab:
             return [gr.skip() for _ in values]
         for error in told:
             gr.Info(error.in_language(language))
-        return self.controls.show(options) if told else [gr.skip() for _ in values]
+        return self.controls.show(options, values)
 
     def export(self, kind: str) -> Any:
         """The handler that writes the conversation as "md" or "json", for the browser to save."""
@@ -234,9 +234,9 @@ class ChatTab:
 
 
 def _paced(run: Any) -> Iterator[tuple[bool, Any]]:
-    """(first?, step or None): before the first step, after it, and then at most every UPDATE_EVERY seconds."""
+    """(first?, step or None): before the first step, and then at most every UPDATE_EVERY seconds."""
     yield True, None
-    last = 0.0
+    last = time.monotonic()
     for step in run:
         if time.monotonic() - last >= UPDATE_EVERY:
             last = time.monotonic()

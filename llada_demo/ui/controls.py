@@ -72,9 +72,16 @@ class Controls:
         """The nearest valid options and what had to change."""
         return nearest_valid(parse(values))
 
-    def show(self, options: SamplingOptions) -> list[Any]:
-        """Updates for the components so that they say `options`; the seed and the words stay as written."""
-        return [gr.skip() if name in ("seed", "constraints") else gr.update(value=_shown(name, options)) for name in FIELDS]
+    def show(self, options: SamplingOptions, now: Sequence[Any] | None = None) -> list[Any]:
+        """Updates for the components so that they say `options`; the seed and the words stay as written.
+
+        With `now`, the values on the screen, only what differs is touched: the visitor may be typing elsewhere.
+        """
+        wanted = [_shown(name, options) for name in FIELDS]
+        keep = [name in ("seed", "constraints") for name in FIELDS]
+        if now is not None:
+            keep = [k or value == new for k, value, new in zip(keep, now, wanted, strict=True)]
+        return [gr.skip() if k else gr.update(value=new) for k, new in zip(keep, wanted, strict=True)]
 
     def _build(self, name: str, value: Any, words: Words) -> Any:
         about: Spec = spec(name)

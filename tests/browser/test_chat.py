@@ -13,12 +13,19 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.browser
 
 ANSWER = "#conversation .bot.message"
-SLOW = {"gen-length": "192", "steps": "192", "block-length": "64"}  # long enough to press Stop in the middle
+SLOW = {"gen-length": "192", "block-length": "64", "steps": "192"}  # long enough to press Stop in the middle
+
+
+def type_and_enter(page: Page, text: str) -> None:
+    page.fill("#message textarea", text)
+    page.press("#message textarea", "Enter")
 
 
 def send(page: Page, text: str) -> None:
-    page.fill("#message textarea", text)
-    page.press("#message textarea", "Enter")
+    """Sends a message and waits until it is in the conversation."""
+    before = page.locator("#conversation .user.message").count()
+    type_and_enter(page, text)
+    expect(page.locator("#conversation .user.message")).to_have_count(before + 1)
 
 
 def finished(page: Page) -> str:
@@ -35,6 +42,8 @@ def slow_down(page: Page) -> None:
         number = page.locator(f"#option-{name} input[type=number]")
         number.fill(value)
         number.press("Tab")
+        if name == "gen-length":  # 32 steps no longer fit 12 blocks, and are mended
+            expect(page.locator("#option-steps input[type=number]")).to_have_value("36")
     page.click("#option-end-rule input")
     page.get_by_role("option", name="forbid").click()
     expect(page.locator("#option-steps input[type=number]")).to_have_value("192")
@@ -138,7 +147,7 @@ def test_hostile_text_is_shown_as_it_was_typed(visit: Callable, text: str):
 @pytest.mark.parametrize(("text", "says"), [("   ", "kosong"), ("panjang " * 1200, "karakter"), ("kata " * 900, "terlalu panjang")])
 def test_a_message_that_cannot_be_answered_stays_in_the_box(visit: Callable, text: str, says: str):
     page = visit().page
-    send(page, text)
+    type_and_enter(page, text)
     expect(page.locator(".toast-body").first).to_contain_text(says)
     expect(page.locator("#message textarea")).to_have_value(text)
     assert page.locator(ANSWER).count() == 0
@@ -163,9 +172,9 @@ def test_an_earlier_message_can_be_edited_and_is_answered_anew(visit: Callable):
         send(page, text)
         finished(page)
         expect(page.locator("#status")).to_contain_text("benih")
-    page.locator("#conversation button[title=Edit], #conversation button[aria-label=Edit]").first.click()
+    page.locator("#conversation .icon-button[title=Edit]").first.click()
     page.locator("#conversation textarea").first.fill("Selamat pagi")
-    page.locator("#conversation button[title=Submit], #conversation button[aria-label=Submit]").first.click()
+    page.locator("#conversation .icon-button[title=Kirim]").first.click()
     expect(page.locator("#conversation .user.message")).to_have_count(1)
     expect(page.locator("#conversation .user.message")).to_have_text("Selamat pagi")
     finished(page)
