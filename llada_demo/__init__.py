@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from llada_demo.engine import Engine
 
 __all__ = ["Engine", "SamplingOptions", "Trace"]
-_HOMES = {"Engine": "llada_demo.engine", "SamplingOptions": "llada_demo.core.options", "Trace": "llada_demo.core.trace"}
+_HOMES = {
+    "Engine": "llada_demo.engine",
+    "SamplingOptions": "llada_demo.core.options",
+    "Trace": "llada_demo.core.trace",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -67,18 +67,14 @@ def identity(runs: Runs, tokens: Tokens, dtype: torch.dtype) -> dict[str, Any]:
     return {
         "prompts": len(answers),
         "tokens_identical": sum(rival == exact for rival, _, exact, _ in answers),
-        "texts_identical": sum(
-            visible(rival, tokens) == visible(ours, tokens) for rival, _, _, ours in answers
-        ),
+        "texts_identical": sum(visible(rival, tokens) == visible(ours, tokens) for rival, _, _, ours in answers),
         "revisions_identical": sum(rival == light for rival, light, _, _ in answers),
         "token_agreement": round(sum(same) / len(same), 4),
         "why": EXACT if dtype == torch.float32 else COARSE.format(str(dtype).removeprefix("torch.")),
     }
 
 
-def quality(
-    runs: Runs, model: nn.Module, prompts: Sequence[Tensor], tokens: Tokens, draws: int = 16
-) -> dict[str, Any]:
+def quality(runs: Runs, model: nn.Module, prompts: Sequence[Tensor], tokens: Tokens, draws: int = 16) -> dict[str, Any]:
     """What the threshold costs: agreement with the exact text, and the model's own judgement of both.
 
     agreement: the share of positions with the same token, of the longer text, over all prompts.

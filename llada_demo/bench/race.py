@@ -94,9 +94,7 @@ def contestants(
     return everyone
 
 
-def race(
-    everyone: Mapping[str, Contestant], prompts: Sequence[Tensor], repeats: int
-) -> dict[str, list[list[Timed]]]:
+def race(everyone: Mapping[str, Contestant], prompts: Sequence[Tensor], repeats: int) -> dict[str, list[list[Timed]]]:
     """Everyone's answers to every prompt, `repeats` times, one after the other in alternating order."""
     runs: dict[str, list[list[Timed]]] = {name: [[] for _ in prompts] for name in everyone}
     for repeat in range(repeats):

@@ -25,9 +25,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def random_model(
-    shape: str, layers: int | None, device: str, dtype: torch.dtype
-) -> tuple[LLaDAModelLM, Tokens]:
+def random_model(shape: str, layers: int | None, device: str, dtype: torch.dtype) -> tuple[LLaDAModelLM, Tokens]:
     """A network of SHAPES with random weights, made on the device in its type; `layers` None = all."""
     fields = SHAPES[shape]
     config = LLaDAConfig(**{**fields, "n_layers": layers or fields["n_layers"]})

@@ -13,14 +13,13 @@ from typing import Any
 import torch
 
 from llada_demo.bench.shapes import random_model, random_prompt
-from llada_demo.core.chat import SYSTEM_PROMPT
+from llada_demo.core.chat import SYSTEM_PROMPT, Message
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import Settings
 from llada_demo.diffusion.loop import Tokens
 from llada_demo.engine import Engine
 from llada_demo.engine.device import place
 from llada_demo.model import LLaDAModelLM
-from llada_demo.model.template import Message
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from llada_demo.bench.figures import RATIOS
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
     """The report as lines of text."""
     for part in ("model", "machine", "settings"):
-        yield f"{part:9s}" + ", ".join(
-            f"{name} {value}" for name, value in report[part].items() if value is not None
-        )
+        yield f"{part:9s}" + ", ".join(f"{name} {value}" for name, value in report[part].items() if value is not None)
     yield ""
     yield from columns(
         [{"": name, **of_name} for name, of_name in report["times"].items()], leave=("seconds_of_rounds",)

@@ -33,9 +33,7 @@ def throughput(
     rows_a_forward is how many of them the batcher brought together.
     """
     device = next(model.parameters()).device
-    request = Request(
-        torch.tensor(prompt, device=device), replace(options, stop_at_end=False, threshold=None)
-    )
+    request = Request(torch.tensor(prompt, device=device), replace(options, stop_at_end=False, threshold=None))
     forward = Counting(model_predict(model, tokens.eos))
     for warm_up in {1, max(counts)}:
         _in_step(forward, request, tokens, warm_up)

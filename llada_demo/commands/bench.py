@@ -26,19 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.9,
         help="of the approximate run, without --shape; 0 leaves it out (default: 0.9)",
     )
-    parser.add_argument(
-        "--repeats", type=int, default=3, help="runs of everyone on every prompt (default: 3)"
-    )
-    parser.add_argument(
-        "--prompts", type=Path, help="file with one prompt a line (default: twenty everyday ones)"
-    )
+    parser.add_argument("--repeats", type=int, default=3, help="runs of everyone on every prompt (default: 3)")
+    parser.add_argument("--prompts", type=Path, help="file with one prompt a line (default: twenty everyday ones)")
     parser.add_argument("--limit", type=int, help="use only so many prompts")
     parser.add_argument("--visitors", default="1,2,4,8", help="numbers of visitors at once; empty for none")
     parser.add_argument("--shape", choices=("8b",), help="random weights of this size instead of a model")
     parser.add_argument("--layers", type=int, help="with --shape: so many layers instead of all")
-    parser.add_argument(
-        "--prompt-length", type=int, default=64, help="with --shape: tokens of a prompt (default: 64)"
-    )
+    parser.add_argument("--prompt-length", type=int, default=64, help="with --shape: tokens of a prompt (default: 64)")
     add_model_flags(parser)
 
 
@@ -63,9 +57,7 @@ def bench(args: argparse.Namespace) -> dict[str, Any]:
     threshold = SamplingOptions(threshold=args.threshold).threshold if args.threshold else None
     if args.shape:
         threshold = None  # random weights are never sure
-        subject = random_subject(
-            settings_of(args), args.shape, args.layers, args.limit or 1, args.prompt_length
-        )
+        subject = random_subject(settings_of(args), args.shape, args.layers, args.limit or 1, args.prompt_length)
     else:
         texts = read_prompts(args.prompts) if args.prompts else PROMPTS
         subject = chat_subject(settings_of(args), texts[: args.limit], options)
@@ -85,9 +77,7 @@ def bench(args: argparse.Namespace) -> dict[str, Any]:
     }
     if visitors:
         middle = sorted(subject.prompts, key=len)[len(subject.prompts) // 2]
-        report["visitors"] = throughput(
-            subject.model, middle, subject.tokens, options, visitors, args.repeats
-        )
+        report["visitors"] = throughput(subject.model, middle, subject.tokens, options, visitors, args.repeats)
     return report
 
 
@@ -95,9 +85,7 @@ def _check_counts(args: argparse.Namespace) -> None:
     for name in COUNTS:
         if (value := getattr(args, name)) is not None and value < 1:
             flag = "--" + name.replace("_", "-")
-            raise UserError(
-                f"{flag} harus 1 atau lebih, bukan {value}.", f"{flag} must be 1 or more, not {value}."
-            )
+            raise UserError(f"{flag} harus 1 atau lebih, bukan {value}.", f"{flag} must be 1 or more, not {value}.")
 
 
 def _numbers(text: str) -> list[int]:

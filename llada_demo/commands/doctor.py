@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+from importlib.metadata import version
 from typing import Any
 
 from llada_demo.commands.shared import add_model_flags, settings_of
@@ -31,10 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
 def examine(args: argparse.Namespace) -> dict[str, Any]:
     """The report: machine, versions, placement, model, and whether it answers. Raises UserError."""
-    import gradio
-    import peft
     import torch
-    import transformers
 
     from llada_demo.engine import Engine
 
@@ -45,10 +43,7 @@ def examine(args: argparse.Namespace) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores, {torch.get_num_threads()} threads",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "peft": peft.__version__,
-        "gradio": gradio.__version__,
+        **{name: version(name) for name in ("torch", "transformers", "peft", "gradio")},
         "device": engine.placement.device,
         "dtype": str(engine.placement.dtype).removeprefix("torch."),
         "why": engine.placement.reason,

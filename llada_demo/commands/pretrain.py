@@ -58,8 +58,14 @@ def run(args: argparse.Namespace) -> int:
         tokenizer = save_vocabulary(train_vocabulary(corpus.texts_of_all(), recipe.vocab_size), args.out)
     device = args.device if args.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(
-        recipe, tokenizer, corpus, heldout, args.out, device,
-        bf16=not args.float32, compiled=not args.no_compile,
+        recipe,
+        tokenizer,
+        corpus,
+        heldout,
+        args.out,
+        device,
+        bf16=not args.float32,
+        compiled=not args.no_compile,
     )
     if trainer.resume():
         print(f"continues at step {trainer.step}", file=sys.stderr)
@@ -72,7 +78,11 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"stopped at step {trainer.step}; the same command continues", file=sys.stderr)
         return 1
-    figures = {"steps": trainer.step, "token_passes": trainer.tokens, "minutes": round(trainer.seconds / 60, 1)}
+    figures = {
+        "steps": trainer.step,
+        "token_passes": trainer.tokens,
+        "minutes": round(trainer.seconds / 60, 1),
+    }
     figures["heldout_nats_per_token"] = round(trainer.heldout_loss(), 3)
     save_model(trainer.model, tokenizer, args.out, recipe, corpus, {**figures, "device": device})
     print(json.dumps(figures))

@@ -1,6 +1,15 @@
-"""What every conversation starts from, wherever it is held."""
+"""What every conversation is made of, and what it starts from."""
 
 from __future__ import annotations
 
-# The sample system prompt of the write-up that this project follows (mission S11).
+from typing import TypedDict
+
+# The sample system prompt of the write-up that this project follows.
 SYSTEM_PROMPT = "Asisten adalah chatbot bernama Anita, seorang chatbot yang ramah."
+
+
+class Message(TypedDict):
+    """One turn: role is "system", "user" or "assistant"."""
+
+    role: str
+    content: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from llada_demo.core.errors import OptionsError
@@ -44,7 +44,7 @@ def _option(default: Any, kind: type, label: tuple[str, str], help: tuple[str, s
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """Settings of one answer (mission S5). Frozen; refuses nonsense at birth with `OptionsError`."""
+    """Settings of one answer. Frozen; refuses nonsense at birth with `OptionsError`."""
 
     gen_length: int = _option(
         64, int, ("Panjang jawaban", "Answer length"),
@@ -155,7 +155,7 @@ class SamplingOptions:
         """Options from JSON data. Raises OptionsError for an unknown name or an invalid value."""
         if not isinstance(data, Mapping):
             raise OptionsError(
-                "Pengaturan harus berupa objek JSON, misalnya {\"seed\": 1}.",
+                'Pengaturan harus berupa objek JSON, misalnya {"seed": 1}.',
                 'Options must be a JSON object, for example {"seed": 1}.',
             )
         names = [f.name for f in fields(cls)]
@@ -175,8 +175,7 @@ def spec(name: str) -> Spec:
 
 def default(name: str) -> Any:
     """The default of one field of SamplingOptions."""
-    f = next(f for f in fields(SamplingOptions) if f.name == name)
-    return f.default if f.default is not MISSING else f.default_factory()  # type: ignore[misc]
+    return getattr(SamplingOptions(), name)
 
 
 def divisors(n: int) -> list[int]:
@@ -195,7 +194,8 @@ def nearest_valid(data: Mapping[str, Any]) -> tuple[SamplingOptions, list[Option
 
     Raises OptionsError where there is no nearest value to offer (an unknown name, a constraint out of range).
     """
-    wanted, told = dict(data), []
+    wanted: dict[str, Any] = dict(data)
+    told: list[OptionsError] = []
     for _ in range(2 * len(fields(SamplingOptions))):
         try:
             return SamplingOptions.from_dict(wanted), told
@@ -228,7 +228,8 @@ def _checked(name: str, value: Any, spec: Spec) -> Any:
     if spec.kind is bool:
         if not isinstance(value, bool):
             raise OptionsError(
-                f"{name} harus true atau false, bukan {value!r}.", f"{name} must be true or false, not {value!r}."
+                f"{name} harus true atau false, bukan {value!r}.",
+                f"{name} must be true or false, not {value!r}.",
             )
         return value
     return _checked_number(name, value, spec)
@@ -268,7 +269,7 @@ def _shown(value: float) -> str:
 def _checked_constraints(value: Any) -> dict[int, str | tuple[int, ...]]:
     """{position: text or ids} with integer positions, sorted; JSON gives positions as strings."""
     problem = OptionsError(
-        "Kata yang ditetapkan ditulis sebagai {posisi: kata}, misalnya {\"0\": \"Tentu\"}, posisi mulai dari 0.",
+        'Kata yang ditetapkan ditulis sebagai {posisi: kata}, misalnya {"0": "Tentu"}, posisi mulai dari 0.',
         'Constraints are written {position: word}, for example {"0": "Tentu"}, positions from 0.',
     )
     if not isinstance(value, Mapping):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from llada_demo.core.errors import OptionsError
 from llada_demo.core.options import SamplingOptions
@@ -13,7 +15,7 @@ from llada_demo.diffusion.predict import model_predict
 
 
 def generate(
-    model: nn.Module,
+    model: Any,
     input_ids: Tensor,
     options: SamplingOptions,
     attention_mask: Tensor | None = None,

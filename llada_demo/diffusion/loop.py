@@ -88,7 +88,9 @@ class _Row:
         self.last_fixed = max(request.fixed, default=-1)  # the answer may not end before a fixed word
         self.attention_mask = request.attention_mask
         if self.attention_mask is not None:
-            self.attention_mask = torch.cat((self.attention_mask, self.attention_mask.new_ones(self.options.gen_length)))
+            self.attention_mask = torch.cat(
+                (self.attention_mask, self.attention_mask.new_ones(self.options.gen_length))
+            )
         self.mask_index = self.canvas.new_tensor([tokens.mask])
         self.end_ids = self.canvas.new_tensor(tokens.ends)
         self.block, self.step, self.forwards = -1, 0, 0
@@ -184,7 +186,8 @@ class _Row:
     def _candidates(self, log_probs: Tensor) -> tuple[tuple[int, tuple[Candidate, ...]], ...]:
         if not self.candidates:
             return ()
-        best = log_probs.topk(min(self.candidates, log_probs.shape[1]), dim=1)
+        possible = log_probs.index_fill(1, self.mask_index, float("-inf"))
+        best = possible.topk(min(self.candidates, log_probs.shape[1] - 1), dim=1)
         rows = zip((self.open - self.start).tolist(), best.indices.tolist(), best.values.exp().tolist(), strict=True)
         return tuple((at, tuple(map(Candidate, ids, _rounded(probabilities)))) for at, ids, probabilities in rows)
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from llada_demo.diffusion.loop import Ask, Predict
 
 
-def model_predict(model: nn.Module, pad_id: int) -> Predict:
+def model_predict(model: Any, pad_id: int) -> Predict:
     """`predict` for `denoise`, computed by a LLaDA network."""
     return lambda asks: forward(model, asks, pad_id)
 
 
 @torch.inference_mode()
-def forward(
-    model: nn.Module, asks: Sequence[Ask], pad_id: int, call: Callable[..., object] | None = None
-) -> list[Tensor]:
+def forward(model: Any, asks: Sequence[Ask], pad_id: int, call: Callable[..., Any] | None = None) -> list[Tensor]:
     """Logits (P, V) of every ask, all rows in one forward.
 
     Rows are padded on the right and the padding is masked, so real tokens keep their positions and a row
@@ -35,7 +34,7 @@ def forward(
         if mask is not None:
             mask[i, : len(ask.ids)] = 1 if ask.attention_mask is None else ask.attention_mask
         positions[i, : len(ask.positions)] = ask.positions
-    logits = (call or model)(ids, attention_mask=mask, positions=positions).logits  # type: ignore[attr-defined]
+    logits = (call or model)(ids, attention_mask=mask, positions=positions).logits
     return [logits[i, : len(ask.positions)] for i, ask in enumerate(asks)]
 
 

@@ -13,6 +13,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from llada_demo.core.chat import Message
 from llada_demo.core.errors import CapacityError, OptionsError, UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import EMBEDDED, EMBEDDED_NAME, Settings
@@ -24,7 +25,7 @@ from llada_demo.engine.batcher import Batcher
 from llada_demo.engine.device import Placement, place
 from llada_demo.engine.run import Prepared, Run
 from llada_demo.model.loading import LoadedModel, load_model
-from llada_demo.model.template import Message, fit_chat
+from llada_demo.model.template import fit_chat
 
 BIG_MODEL = "GSAI-ML/LLaDA-8B-Instruct"
 BIG_MODEL_BYTES = 20 * 2**30  # its weights in bf16, and room to work
@@ -60,7 +61,11 @@ class Engine:
         return cls(loaded, placement, settings)
 
     def start(
-        self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None, candidates: int = 0
+        self,
+        messages: Sequence[Message],
+        options: SamplingOptions,
+        adapter: str | None = None,
+        candidates: int = 0,
     ) -> Run:
         """An answer to a conversation, ready to be iterated. Raises UserError before any work is done."""
         prepared = self.prepare(messages, options, adapter)
@@ -74,14 +79,16 @@ class Engine:
 
         return Run(prepared, options, self.tokenizer, begin, self.about())
 
-    def chat(
-        self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None
-    ) -> Iterator[Step]:
+    def chat(self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None) -> Iterator[Step]:
         """The steps of an answer, live."""
         return iter(self.start(messages, options, adapter))
 
     def trace(
-        self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None, candidates: int = 5
+        self,
+        messages: Sequence[Message],
+        options: SamplingOptions,
+        adapter: str | None = None,
+        candidates: int = 5,
     ) -> Trace:
         """A whole run, with the candidates of every step."""
         run = self.start(messages, options, adapter, candidates)
@@ -89,9 +96,7 @@ class Engine:
             pass
         return run.trace()
 
-    def prepare(
-        self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None
-    ) -> Prepared:
+    def prepare(self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None) -> Prepared:
         """Template, fixed words and length limit. Raises UserError naming what does not fit."""
         if adapter:
             raise UserError(
@@ -99,7 +104,9 @@ class Engine:
                 f"There is no adapter {adapter!r}. None is loaded.",
             )
         if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].replace("\0", "").strip():
-            raise UserError("Pesan masih kosong. Tulis dahulu pertanyaannya.", "The message is empty. Write a question.")
+            raise UserError(
+                "Pesan masih kosong. Tulis dahulu pertanyaannya.", "The message is empty. Write a question."
+            )
         room = self.max_length - options.gen_length
         if room < SHORTEST_PROMPT:
             near = max(8, (self.max_length // 2) // options.block_length * options.block_length)
@@ -149,7 +156,10 @@ class Engine:
 
     def about(self) -> dict[str, Any]:
         """What wrote an answer: model, digest, placement, versions, date."""
-        return {**self._constant, "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
+        return {
+            **self._constant,
+            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        }
 
     @cached_property
     def _constant(self) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Beside the house: the corpus, the objective and the training of models (mission S6-S8)."""
+"""Beside the house: the corpus, the objective and the training of models."""

@@ -17,8 +17,6 @@ from typing import Any
 from llada_demo.core.errors import UserError
 
 
-
-
 @dataclass(frozen=True)
 class Conversation:
     """Turns user, assistant, user, ...; the first user turn may have several wordings."""
@@ -88,7 +86,8 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                         raise ValueError("an object in braces is needed")
                 except ValueError as error:
                     raise UserError(
-                        f"{path}, baris {number}: bukan JSON ({error}).", f"{path}, line {number}: no JSON ({error})."
+                        f"{path}, baris {number}: bukan JSON ({error}).",
+                        f"{path}, line {number}: no JSON ({error}).",
                     ) from error
                 yield row
 

@@ -70,7 +70,8 @@ class Trainer:
     ) -> None:
         self.recipe, self.tokenizer, self.folder = recipe, tokenizer, folder
         self.device, self.bf16 = torch.device(device), bf16
-        self.model = new_model(recipe, tokenizer).to(self.device)
+        self.model = new_model(recipe, tokenizer)
+        torch.nn.Module.to(self.model, self.device)
         if compiled:  # fuses norms, rotary embedding and gates, which cost as much as the products on a CPU
             for block in self.model.model.transformer["blocks"]:
                 block.compile(dynamic=True)
@@ -162,7 +163,9 @@ class Trainer:
         while self.share < 1:
             index = self.phase()
             skip = self.batch_in_epoch
-            for i, batch in enumerate(self.makers[index].batches(self.recipe.batch_tokens, self.recipe.seed, self.epoch)):
+            for i, batch in enumerate(
+                self.makers[index].batches(self.recipe.batch_tokens, self.recipe.seed, self.epoch)
+            ):
                 if i < skip:
                     continue
                 if self.share >= 1 or self.phase() != index:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from llada_demo.core.files import sha256_of, write_beside
 from llada_demo.learning.corpus import Corpus
@@ -28,7 +29,7 @@ def save_model(
     figures: Mapping[str, Any],
 ) -> None:
     """Writes the model in bf16 beside its tokenizer, with recipe.json and training.json."""
-    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size=SHARD)
+    nn.Module.to(model, torch.bfloat16).save_pretrained(folder, max_shard_size=SHARD)
     about = {"figures": dict(figures), "rows": corpus.counts(), "licences": corpus.licences}
     write_json(folder / "recipe.json", recipe.to_dict())
     write_json(folder / "training.json", about)
@@ -37,7 +38,7 @@ def save_model(
 
 def write_manifest(folder: Path) -> None:
     """sha256.json: the digest of every file that decides what the model says."""
-    names = sorted(p.name for p in folder.glob("*.safetensors*")) + ["config.json", "tokenizer.json"]
+    names = [*sorted(p.name for p in folder.glob("*.safetensors*")), "config.json", "tokenizer.json"]
     write_json(folder / MANIFEST, {name: sha256_of(folder / name) for name in names if (folder / name).exists()})
 
 

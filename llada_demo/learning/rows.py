@@ -1,4 +1,4 @@
-"""Preprocessing (mission S7): conversations -> chat template -> ids, with the answer marked; and batches.
+"""Preprocessing: conversations -> chat template -> ids, with the answer marked; and batches.
 
 A row's answer is followed by its end-of-turn token and then by EOS up to the row's length, so that all rows
 of a batch have one length and no padding mask is needed: the padding is part of what the model learns to
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from llada_demo.core.chat import SYSTEM_PROMPT
+from llada_demo.core.chat import SYSTEM_PROMPT, Message
 from llada_demo.learning.corpus import Conversation, Corpus
-from llada_demo.model.template import Message, encode_chat
+from llada_demo.model.template import encode_chat
 from llada_demo.model.tokenizer import LLaDATokenizer
 
 SYSTEM_VARIANTS = (

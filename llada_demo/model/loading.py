@@ -125,11 +125,7 @@ def find_folder(source: str | Path, revision: str | None = None) -> tuple[Path, 
 def fetch(hub_id: str, revision: str | None) -> Path:
     """Downloads (or finds in the hub's cache) the files of a model that are read here, and no others."""
     try:
-        return Path(
-            snapshot_download(
-                hub_id, revision=revision, allow_patterns=list(FETCHED), ignore_patterns=["*/*"]
-            )
-        )
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(FETCHED), ignore_patterns=["*/*"]))
     except GatedRepoError as error:
         raise ModelError(
             f"Model {hub_id} memerlukan izin; minta akses di hub lalu masuk dengan `hf auth login`.",
@@ -156,8 +152,7 @@ def fetch(hub_id: str, revision: str | None) -> Path:
         reason = " ".join(str(error).split())  # some of them are paragraphs
         raise ModelError(
             f"Model {hub_id} gagal diunduh ({reason}); coba lagi, atau isi LLADA_MODEL dengan folder lokal.",
-            f"The model {hub_id} could not be downloaded ({reason}); try again, or set LLADA_MODEL to a "
-            "local folder.",
+            f"The model {hub_id} could not be downloaded ({reason}); try again, or set LLADA_MODEL to a local folder.",
         ) from error
 
 

@@ -7,7 +7,7 @@ as they are. B batch, L length, V vocabulary, H heads, D width, N layers, P aske
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -56,16 +56,19 @@ class LLaDABlock(nn.Module):
     def __init__(self, config: LLaDAConfig) -> None:
         super().__init__()
         width, head = config.d_model, config.head_dim
-        self.n_heads, self.n_kv_heads, self.head_dim = config.n_heads, config.n_kv_heads, head
+        kv_heads, inner = config.n_kv_heads, config.mlp_hidden_size
+        assert kv_heads
+        assert inner
+        self.n_heads, self.n_kv_heads, self.head_dim = config.n_heads, kv_heads, head
         self.attn_norm = LLaDARMSNorm(width, config.rms_norm_eps)
         self.q_proj = nn.Linear(width, config.n_heads * head, bias=False)
-        self.k_proj = nn.Linear(width, config.n_kv_heads * head, bias=False)
-        self.v_proj = nn.Linear(width, config.n_kv_heads * head, bias=False)
+        self.k_proj = nn.Linear(width, kv_heads * head, bias=False)
+        self.v_proj = nn.Linear(width, kv_heads * head, bias=False)
         self.attn_out = nn.Linear(width, width, bias=False)
         self.ff_norm = LLaDARMSNorm(width, config.rms_norm_eps)
-        self.ff_proj = nn.Linear(width, config.mlp_hidden_size, bias=False)  # the gate
-        self.up_proj = nn.Linear(width, config.mlp_hidden_size, bias=False)
-        self.ff_out = nn.Linear(config.mlp_hidden_size, width, bias=False)
+        self.ff_proj = nn.Linear(width, inner, bias=False)  # the gate
+        self.up_proj = nn.Linear(width, inner, bias=False)
+        self.ff_out = nn.Linear(inner, width, bias=False)
 
     def forward(
         self,
@@ -118,7 +121,7 @@ class LLaDAPreTrainedModel(PreTrainedModel):
 
     config_class = LLaDAConfig
     base_model_prefix = "model"
-    _no_split_modules = ("LLaDABlock",)
+    _no_split_modules = ["LLaDABlock"]  # noqa: RUF012 - the type that transformers declares
     _supports_sdpa = True
     supports_gradient_checkpointing = True
 
@@ -144,6 +147,7 @@ class LLaDAModel(LLaDAPreTrainedModel):
 
     def __init__(self, config: LLaDAConfig) -> None:
         super().__init__(config)
+        assert config.embedding_size
         parts: dict[str, nn.Module] = {
             "wte": nn.Embedding(config.embedding_size, config.d_model),
             "blocks": nn.ModuleList(LLaDABlock(config) for _ in range(config.n_layers)),
@@ -169,14 +173,13 @@ class LLaDAModel(LLaDAPreTrainedModel):
         rope = rope_tables(input_ids.shape[1], self.config.head_dim, self.config.rope_theta, input_ids.device)
         hidden, attentions = [x], []
         whole = output_attentions or output_hidden_states
-        last = len(self.transformer["blocks"]) - 1
-        for i, block in enumerate(self.transformer["blocks"]):
+        blocks = cast(nn.ModuleList, self.transformer["blocks"])
+        last = len(blocks) - 1
+        for i, block in enumerate(blocks):
             # Only the last block may drop rows: the ones before it feed keys and values of every position.
             queries = positions if i == last and not whole else None
             if self.gradient_checkpointing and self.training:
-                x, seen = self._gradient_checkpointing_func(
-                    block.__call__, x, rope, mask, queries, output_attentions
-                )
+                x, seen = self._gradient_checkpointing_func(block.__call__, x, rope, mask, queries, output_attentions)
             else:
                 x, seen = block(x, rope, mask, queries, output_attentions)
             if output_hidden_states:

@@ -8,18 +8,11 @@ where an answer is asked for, the header of the assistant.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
 
+from llada_demo.core.chat import Message
 from llada_demo.model.tokenizer import LLaDATokenizer
 
 ROLES = ("system", "user", "assistant")
-
-
-class Message(TypedDict):
-    """One turn: role is "system", "user" or "assistant"."""
-
-    role: str
-    content: str
 
 
 def encode_header(tokenizer: LLaDATokenizer, role: str, text: str = "") -> list[int]:
@@ -35,9 +28,7 @@ def encode_message(tokenizer: LLaDATokenizer, message: Message) -> list[int]:
     return [*encode_header(tokenizer, message["role"], message["content"].strip()), tokenizer.special.eot]
 
 
-def encode_chat(
-    tokenizer: LLaDATokenizer, messages: Sequence[Message], answer_header: bool = True
-) -> list[int]:
+def encode_chat(tokenizer: LLaDATokenizer, messages: Sequence[Message], answer_header: bool = True) -> list[int]:
     """A conversation as ids; with `answer_header` it ends where the assistant's answer begins."""
     ids = [tokenizer.special.bos]
     for message in messages:

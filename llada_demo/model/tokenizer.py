@@ -57,9 +57,7 @@ class SpecialIds:
 class LLaDATokenizer:
     """Text to ids and back. `vocabulary` is the parsed tokenizer.json of the checkpoint."""
 
-    def __init__(
-        self, vocabulary: dict, mask_token_id: int | None = None, eos_token_id: int | None = None
-    ) -> None:
+    def __init__(self, vocabulary: dict, mask_token_id: int | None = None, eos_token_id: int | None = None) -> None:
         added = {token["content"]: token["id"] for token in vocabulary.get("added_tokens", [])}
         known = added | vocabulary["model"]["vocab"]
         ids = [added.get(name, known.get(name)) for name in SPECIAL]
@@ -136,11 +134,7 @@ class LLaDATokenizer:
         name = self._names.get(token)
         if name is None or token in self._special_ids:
             return b""
-        return (
-            bytes(self._alphabet[c] for c in name)
-            if all(c in self._alphabet for c in name)
-            else name.encode()
-        )
+        return bytes(self._alphabet[c] for c in name) if all(c in self._alphabet for c in name) else name.encode()
 
     def name(self, token: int) -> str:
         """The name of a special token, such as `<|eot_id|>`; empty for an ordinary token."""

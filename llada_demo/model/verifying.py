@@ -134,9 +134,7 @@ def check_tensors(shards: Sequence[Path], config: LLaDAConfig) -> None:
         ("salah ukuran", "of another shape", wrong),
         ("salah tipe", "of another type", [f"{n} {found[n][0]}" for n in both if found[n][0] not in FLOATS]),
     ]
-    said = [
-        (i, e, f"{len(n)} ({', '.join(n[:SHOWN])}{', …' * (len(n) > SHOWN)})") for i, e, n in problems if n
-    ]
+    said = [(i, e, f"{len(n)} ({', '.join(n[:SHOWN])}{', …' * (len(n) > SHOWN)})") for i, e, n in problems if n]
     if said:
         raise ModelError(
             f"Bobot di {shards[0].parent} tidak cocok dengan config.json. Tensor "

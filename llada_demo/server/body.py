@@ -62,9 +62,7 @@ def counted(receive: Receive, limit: int) -> Receive:
 def check_json(content_type: str, body: bytes) -> None:
     """Refuses a body that is not JSON by its type or by its text; NaN and Infinity are not JSON."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise Refused(
-            415, "Kirim badan permintaan sebagai application/json.", "Send the body as application/json."
-        )
+        raise Refused(415, "Kirim badan permintaan sebagai application/json.", "Send the body as application/json.")
     try:
         json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -32,9 +32,7 @@ GUARD = frozenset(f"{__package__}.{name}" for name in ("guard", "answer", "body"
 class Refused(UserError):
     """A request that is answered with `status` (4xx) and this sentence, and goes no further."""
 
-    def __init__(
-        self, status: int, indonesian: str, english: str, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, indonesian: str, english: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(indonesian, english)
         self.status = status
         self.headers = headers or {}

@@ -11,13 +11,19 @@ from typing import Any
 
 import gradio as gr
 
-from llada_demo.core.chat import SYSTEM_PROMPT
+from llada_demo.core.chat import SYSTEM_PROMPT, Message
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine import Engine
-from llada_demo.model.template import Message
 from llada_demo.ui import conversation
-from llada_demo.ui.controls import DEFAULT_PRESET, FIELDS, Controls, preset_choices, preset_options, with_new_seed
+from llada_demo.ui.controls import (
+    DEFAULT_PRESET,
+    FIELDS,
+    Controls,
+    preset_choices,
+    preset_options,
+    with_new_seed,
+)
 from llada_demo.ui.words import EXAMPLES, TEXTS, Words, pick, say
 
 UPDATE_EVERY = 0.2  # seconds: a browser gets at most 5 updates a second, however fast the model is
@@ -124,6 +130,7 @@ class ChatTab:
         self, data: gr.EditData, history: Any, records: Any, system: str, language: str, *values: Any
     ) -> Iterator[Frame]:
         """An earlier message in other words: what followed it is dropped, and it is answered anew."""
+        assert isinstance(data.index, int)
         kept = conversation.plain(history)[: data.index]
         history = conversation.plain([*kept, {"role": "user", "content": data.value}])
         yield from self._answer(history, records, system, language, lambda: self.controls.read(values))
@@ -143,7 +150,12 @@ class ChatTab:
         except UserError:
             return self._box(language, writing=False), [], [], ""
         records = records[: conversation.answers(kept)]
-        return self._box(language, writing=False, value=last["content"]), conversation.shown(kept), records, ""
+        return (
+            self._box(language, writing=False, value=last["content"]),
+            conversation.shown(kept),
+            records,
+            "",
+        )
 
     def clear(self, language: str) -> Frame:
         """An empty conversation."""
@@ -156,8 +168,8 @@ class ChatTab:
         except UserError as error:
             gr.Warning(error.in_language(language))
             return [gr.skip() for _ in values]
-        for error in told:
-            gr.Info(error.in_language(language))
+        for change in told:
+            gr.Info(change.in_language(language))
         return self.controls.show(options, values)
 
     def export(self, kind: str) -> Any:
@@ -187,8 +199,8 @@ class ChatTab:
         """
         try:
             options = SamplingOptions.from_dict(_parsed(options_json))
-            history = [*_turns(history), {"role": "user", "content": conversation.checked(message)}]
-            run = self.engine.start(conversation.for_model(history, system_prompt), options, adapter or None)
+            turns: list[Message] = [*_turns(history), {"role": "user", "content": conversation.checked(message)}]
+            run = self.engine.start(conversation.for_model(turns, system_prompt), options, adapter or None)
         except UserError as error:
             raise gr.Error(error.in_language("id"), print_exception=False) from error
         for _ in _paced(run):
@@ -225,7 +237,12 @@ class ChatTab:
             log.exception("request %s failed", number)
             gr.Warning(say("failed", language, id=number))
         done = _record(run)
-        yield self._box(language, writing=False), _with(history, run.text), [*earlier, done], conversation.status(done, language)
+        yield (
+            self._box(language, writing=False),
+            _with(history, run.text),
+            [*earlier, done],
+            conversation.status(done, language),
+        )
 
     def _box(self, language: str, writing: bool, **value: Any) -> Any:
         """The message box, with its button for sending or for stopping."""
@@ -255,18 +272,19 @@ def _parsed(options_json: str) -> Any:
     try:
         return json.loads(options_json or "{}")
     except ValueError as error:
-        raise UserError(
-            f"options_json bukan JSON: {error}.", f"options_json is no JSON: {error}."
-        ) from error
+        raise UserError(f"options_json bukan JSON: {error}.", f"options_json is no JSON: {error}.") from error
 
 
 def _turns(history: Any) -> list[Message]:
     """The history of an API call. Raises UserError where it is not a list of messages."""
     for message in history or []:
-        if not isinstance(message, dict) or message.get("role") not in ("user", "assistant") or "content" not in message:
+        if (
+            not isinstance(message, dict)
+            or message.get("role") not in ("user", "assistant")
+            or "content" not in message
+        ):
             raise UserError(
                 'history harus berupa daftar {"role": "user" atau "assistant", "content": teks}.',
                 'history must be a list of {"role": "user" or "assistant", "content": text}.',
             )
     return conversation.plain(history or [])
-

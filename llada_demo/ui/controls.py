@@ -36,7 +36,9 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "fast": Preset(("Cepat", "Fast"), {"gen_length": 64, "steps": 16, "block_length": 16, "temperature": 0.2}),
-    "balanced": Preset(("Seimbang", "Balanced"), {"gen_length": 64, "steps": 32, "block_length": 16, "temperature": 0.2}),
+    "balanced": Preset(
+        ("Seimbang", "Balanced"), {"gen_length": 64, "steps": 32, "block_length": 16, "temperature": 0.2}
+    ),
     "careful": Preset(("Teliti", "Careful"), {"gen_length": 64, "steps": 64, "block_length": 16, "temperature": 0.2}),
 }
 DEFAULT_PRESET = "balanced"

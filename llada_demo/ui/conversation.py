@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from llada_demo.core.chat import Message
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine.run import MASK_CELL
-from llada_demo.model.template import Message
 from llada_demo.ui.words import SENTENCES, say
 
 LONGEST_MESSAGE = 8000  # characters; far more than any model here reads, far less than a server minds
@@ -55,9 +55,7 @@ def for_model(history: Sequence[Message], system_prompt: str) -> list[Message]:
 def checked(text: str) -> str:
     """A visitor's message. Raises UserError where it is too long to be looked at."""
     if len(text) > LONGEST_MESSAGE:
-        raise UserError(
-            *(s.format(length=len(text), limit=LONGEST_MESSAGE) for s in SENTENCES["message_too_long"])
-        )
+        raise UserError(*(s.format(length=len(text), limit=LONGEST_MESSAGE) for s in SENTENCES["message_too_long"]))
     return text
 
 
@@ -99,7 +97,12 @@ def to_json(history: Sequence[Message], records: Sequence[Record], system_prompt
     """The conversation with the settings, seed, versions and model digest of every answer."""
     left = iter(records)
     turns = [{**m, **(next(left, {}) if m["role"] == "assistant" else {})} for m in history]
-    data = {"format": "llada-indonesia-conversation", "schema": 1, "system_prompt": system_prompt, "messages": turns}
+    data = {
+        "format": "llada-indonesia-conversation",
+        "schema": 1,
+        "system_prompt": system_prompt,
+        "messages": turns,
+    }
     return json.dumps(data, ensure_ascii=False, indent=1)
 
 

@@ -26,11 +26,26 @@ def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
         language = gr.Textbox("id", visible="hidden", elem_id="language")
         with gr.Row(elem_id="page-head"):
             about = words.make(
-                gr.Markdown, words={"value": (header(engine, "id"), header(engine, "en"))}, elem_id="about", container=False
+                gr.Markdown,
+                words={"value": (header(engine, "id"), header(engine, "en"))},
+                elem_id="about",
+                container=False,
             )
             with gr.Row(elem_id="page-switches"):
-                dark = words.make(gr.Button, words={"value": "switch_theme"}, size="sm", variant="secondary", elem_id="switch-theme")
-                switch = words.make(gr.Button, words={"value": "switch_language"}, size="sm", variant="secondary", elem_id="switch-language")
+                dark = words.make(
+                    gr.Button,
+                    words={"value": "switch_theme"},
+                    size="sm",
+                    variant="secondary",
+                    elem_id="switch-theme",
+                )
+                switch = words.make(
+                    gr.Button,
+                    words={"value": "switch_language"},
+                    size="sm",
+                    variant="secondary",
+                    elem_id="switch-language",
+                )
         with gr.Tabs(elem_id="tabs"):
             for name, build in TABS.items():
                 with words.make(gr.Tab, words={"label": name}, id=name):

@@ -21,7 +21,12 @@ _ACCENT = gr.themes.Color(  # around the Okabe-Ito blue
 def theme() -> gr.themes.Base:
     """The theme of every tab, light and dark."""
     return gr.themes.Base(
-        primary_hue=_ACCENT, secondary_hue=_ACCENT, neutral_hue="slate", font=_SANS, font_mono=_MONO, radius_size="lg"
+        primary_hue=_ACCENT,
+        secondary_hue=_ACCENT,
+        neutral_hue="slate",
+        font=_SANS,
+        font_mono=_MONO,
+        radius_size="lg",
     ).set(
         body_background_fill="#ffffff",
         body_background_fill_dark="#0f1419",

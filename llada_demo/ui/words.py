@@ -133,6 +133,9 @@ class Words:
     def updates(self, language: str) -> list[Any]:
         """One update for each of `components`."""
         return [
-            gr.update(**{p: pick(TEXTS[k] if isinstance(k, str) else k, language) for p, k in words.items()})
+            {
+                "__type__": "update",
+                **{p: pick(TEXTS[k] if isinstance(k, str) else k, language) for p, k in words.items()},
+            }
             for _, words in self._bound
         ]

@@ -54,9 +54,7 @@ def test_report_has_every_field(report: dict[str, Any]) -> None:
         assert 0 < of_name["first_ms"] <= of_name["median_ms"]
     assert len(report["ratios"]) == 5
     assert all(ratio > 0 for ratio in (*report["ratios"].values(), *report["cpu_ratios"].values()))
-    assert (
-        report["times"]["reference"]["forwards"] == report["times"]["exact"]["forwards"] == 3 * OPTIONS.steps
-    )
+    assert report["times"]["reference"]["forwards"] == report["times"]["exact"]["forwards"] == 3 * OPTIONS.steps
 
 
 def test_float32_is_identical(report: dict[str, Any]) -> None:
@@ -73,9 +71,7 @@ def test_speed_with_a_threshold_stands_beside_its_quality(report: dict[str, Any]
 
 def test_stopping_does_less_and_shows_the_same(network: LLaDAModelLM, golden: dict[str, Any]) -> None:
     answer = golden["runs"]["block8_steps16"]["tokens"]
-    ending = Tokens(
-        golden["mask_token_id"], golden["eos_token_id"], (answer[9],)
-    )  # the text ends in the 2nd block
+    ending = Tokens(golden["mask_token_id"], golden["eos_token_id"], (answer[9],))  # the text ends in the 2nd block
     options = SamplingOptions(gen_length=32, steps=16, block_length=8)
     runs = race(contestants(network, options, ending, None), [torch.tensor(golden["prompt"])], 1)
     forwards = {name: of_name[0][0].forwards for name, of_name in runs.items()}

@@ -31,9 +31,7 @@ def test_every_golden_run_is_compared(golden: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_ours_gives_its_tokens_on_random_prompts(
-    network: LLaDAModelLM, golden: dict[str, Any], seed: int
-) -> None:
+def test_ours_gives_its_tokens_on_random_prompts(network: LLaDAModelLM, golden: dict[str, Any], seed: int) -> None:
     options = SamplingOptions(
         gen_length=24,
         block_length=(8, 24)[seed % 2],
@@ -51,9 +49,7 @@ def test_it_computes_every_position_at_every_step(
     network: LLaDAModelLM, golden: dict[str, Any], cfg_scale: float
 ) -> None:
     shapes = []
-    hook = network.register_forward_hook(
-        lambda _module, _inputs, output: shapes.append(tuple(output.logits.shape))
-    )
+    hook = network.register_forward_hook(lambda _module, _inputs, output: shapes.append(tuple(output.logits.shape)))
     options = SamplingOptions(gen_length=16, steps=8, block_length=8, cfg_scale=cfg_scale)
     try:
         reference_generate(network, golden["prompt"], options, golden["mask_token_id"])

@@ -41,7 +41,9 @@ def address(root: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     env = {k: v for k, v in os.environ.items() if not k.startswith("LLADA_")}
     process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=root, env={**env, "GRADIO_SERVER_PORT": str(port), "LLADA_DTYPE": "float32"}
+        [sys.executable, "app.py"],
+        cwd=root,
+        env={**env, "GRADIO_SERVER_PORT": str(port), "LLADA_DTYPE": "float32"},
     )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -131,7 +131,8 @@ def test_an_invalid_combination_is_mended_and_told(visit: Callable):
 
 
 @pytest.mark.parametrize(
-    "text", ["<img src=x onerror=alert(1)>", "<script>window.hit = 1</script>", "${1 + 1} **tebal** <|eot_id|>"]
+    "text",
+    ["<img src=x onerror=alert(1)>", "<script>window.hit = 1</script>", "${1 + 1} **tebal** <|eot_id|>"],
 )
 def test_hostile_text_is_shown_as_it_was_typed(visit: Callable, text: str):
     page = visit().page
@@ -144,7 +145,9 @@ def test_hostile_text_is_shown_as_it_was_typed(visit: Callable, text: str):
     assert page.locator("#conversation .message img").count() == 0
 
 
-@pytest.mark.parametrize(("text", "says"), [("   ", "kosong"), ("panjang " * 1200, "karakter"), ("kata " * 900, "terlalu panjang")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("   ", "kosong"), ("panjang " * 1200, "karakter"), ("kata " * 900, "terlalu panjang")]
+)
 def test_a_message_that_cannot_be_answered_stays_in_the_box(visit: Callable, text: str, says: str):
     page = visit().page
     type_and_enter(page, text)

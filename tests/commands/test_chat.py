@@ -33,7 +33,11 @@ def test_chat_prints_the_answer_and_nothing_else_the_same_twice(root: Path):
         (("chat", "Halo", "--constraints", "Tentu"), {}, "position:word"),
         (("chat", "Halo", "--model", "/tidak/ada"), {}, "/tidak/ada"),
         (("chat", "Halo"), {"LLADA_DEVICE": "tpu"}, "LLADA_DEVICE"),
-        (("doctor",), {"LLADA_MODEL": "nobody/nothing", "HF_ENDPOINT": "http://127.0.0.1:9"}, "nobody/nothing"),
+        (
+            ("doctor",),
+            {"LLADA_MODEL": "nobody/nothing", "HF_ENDPOINT": "http://127.0.0.1:9"},
+            "nobody/nothing",
+        ),
     ],
 )
 def test_bad_input_is_one_line_on_stderr_and_exit_code_2(root: Path, args, env, says: str):

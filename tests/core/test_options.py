@@ -129,9 +129,7 @@ def test_a_worked_example_of_what_fits() -> None:
         if steps in (3, 6, 9, 12):
             assert SamplingOptions(gen_length=12, block_length=4, steps=steps).steps == steps
         else:
-            assert "multiple of the number of blocks" in english(
-                refused(gen_length=12, block_length=4, steps=steps)
-            )
+            assert "multiple of the number of blocks" in english(refused(gen_length=12, block_length=4, steps=steps))
 
 
 # What is refused, and what is offered instead
@@ -184,9 +182,7 @@ def test_each_rule_names_the_value_and_the_nearest_valid_one(
         ({"stop_at_end": "true"}, ("stop_at_end", "true or false", "'true'")),
     ],
 )
-def test_what_has_no_neighbours_is_refused_with_what_exists(
-    values: dict[str, Any], said: tuple[str, ...]
-) -> None:
+def test_what_has_no_neighbours_is_refused_with_what_exists(values: dict[str, Any], said: tuple[str, ...]) -> None:
     error = refused(**values)
     for part in said:
         assert part in english(error)
@@ -194,9 +190,7 @@ def test_what_has_no_neighbours_is_refused_with_what_exists(
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize(
-    "value", [math.nan, math.inf, -math.inf, True, False, "12", "", [], {}, 1j], ids=repr
-)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, False, "12", "", [], {}, 1j], ids=repr)
 def test_what_is_no_number_is_refused(name: str, value: Any) -> None:
     assert f"{name} must be a number" in english(refused(**{name: value}))
 

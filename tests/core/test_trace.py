@@ -83,9 +83,7 @@ def test_the_file_is_one_line_of_plain_json_with_its_schema(trace: Trace) -> Non
 
 @pytest.mark.parametrize("stop_at_end", [True, False])
 def test_answer_at_is_the_canvas_of_the_loop_at_every_step(stop_at_end: bool) -> None:
-    trace, seen = record(
-        SamplingOptions(gen_length=24, steps=24, block_length=8, stop_at_end=stop_at_end, seed=4)
-    )
+    trace, seen = record(SamplingOptions(gen_length=24, steps=24, block_length=8, stop_at_end=stop_at_end, seed=4))
     assert len(seen) == len(trace.steps)
     for n, ids in enumerate(seen):
         assert [None if token == TOKENS.mask else token for token in ids] == trace.answer_at(n)
@@ -98,9 +96,7 @@ def test_before_the_first_step_only_the_fixed_tokens_stand(trace: Trace) -> None
 
 
 def test_a_step_worked_by_hand() -> None:
-    step = Step(
-        0, 0, positions=(1,), tokens=(5,), confidences=(0.5,), masks_left=0, forwards=1, unasked=(2, 3)
-    )
+    step = Step(0, 0, positions=(1,), tokens=(5,), confidences=(0.5,), masks_left=0, forwards=1, unasked=(2, 3))
     before = [9, None, None, None]
     assert apply(before, step, eos=0) == [9, 5, 0, 0]
     assert before == [9, None, None, None]

@@ -78,9 +78,7 @@ def options(draw: st.DrawFn, **given: object) -> SamplingOptions:
     block_length = draw(st.integers(1, 6))
     blocks = draw(st.integers(1, 3))
     length = block_length * blocks
-    fixed = draw(
-        st.dictionaries(st.integers(0, length - 1), st.tuples(st.integers(0, WORDS - 1)), max_size=3)
-    )
+    fixed = draw(st.dictionaries(st.integers(0, length - 1), st.tuples(st.integers(0, WORDS - 1)), max_size=3))
     values = {
         "gen_length": length,
         "block_length": block_length,

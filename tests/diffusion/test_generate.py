@@ -20,9 +20,7 @@ OPTIONS = SamplingOptions(gen_length=16, steps=16, block_length=8, stop_at_end=F
 
 
 @pytest.mark.parametrize("name", ["block16_steps32", "block8_steps16", "one_block", "uneven", "cfg_0.7"])
-def test_tokens_are_those_of_the_reference_sampler(
-    network: LLaDAModelLM, golden: dict[str, Any], name: str
-) -> None:
+def test_tokens_are_those_of_the_reference_sampler(network: LLaDAModelLM, golden: dict[str, Any], name: str) -> None:
     recorded = golden["runs"][name]
     prompt = torch.tensor([golden["prompt"]])
     canvas = generate(network, prompt, SamplingOptions(**recorded["options"], stop_at_end=False))

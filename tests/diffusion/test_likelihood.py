@@ -65,9 +65,7 @@ def test_only_the_answer_is_masked_and_asked_for() -> None:
     assert torch.equal(positions, torch.arange(4, 10).expand(8, -1))
 
 
-def independent_masks(
-    model: LLaDAModelLM, ids: Tensor, start: int, mask_id: int, draws: int, seed: int
-) -> float:
+def independent_masks(model: LLaDAModelLM, ids: Tensor, start: int, mask_id: int, draws: int, seed: int) -> float:
     """As LLaDA's training loss: t ~ U(0.001, 1), each token masked with probability t, weight 1/t."""
     generator = torch.Generator().manual_seed(seed)
     t = 0.999 * torch.rand(draws, 1, generator=generator) + 0.001
@@ -81,9 +79,7 @@ def independent_masks(
 
 
 @torch.inference_mode()
-def test_the_estimate_spreads_less_than_with_independent_masks(
-    network: LLaDAModelLM, golden: dict[str, Any]
-) -> None:
+def test_the_estimate_spreads_less_than_with_independent_masks(network: LLaDAModelLM, golden: dict[str, Any]) -> None:
     ids = torch.tensor(golden["prompt"] + golden["runs"]["block8_steps16"]["tokens"])
     start = len(golden["prompt"])
     ours = torch.tensor([negative_log_likelihood(network, ids, start, 510, 16, seed) for seed in range(16)])

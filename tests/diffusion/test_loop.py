@@ -185,9 +185,7 @@ def test_confidence_is_the_probability_without_noise(row: Request) -> None:
         probabilities = scores(row, asks).softmax(1)
         open_positions = (asks[0].positions - len(row.prompt)).tolist()
         for at, token, confidence in zip(step.positions, step.tokens, step.confidences, strict=True):
-            assert confidence == pytest.approx(
-                float(probabilities[open_positions.index(at), token]), abs=2e-6
-            )
+            assert confidence == pytest.approx(float(probabilities[open_positions.index(at), token]), abs=2e-6)
             assert 0 <= confidence <= 1
 
 
@@ -197,9 +195,7 @@ def test_the_most_confident_are_committed(row: Request) -> None:
     steps, toy = run(row)
     for i, (step, asks) in enumerate(zip(steps, toy.asked, strict=True)):
         probabilities = scores(row, asks).softmax(1)
-        confidence = {
-            at: float(probabilities[j, token]) for j, (at, token) in enumerate(choices(row, asks, i).items())
-        }
+        confidence = {at: float(probabilities[j, token]) for j, (at, token) in enumerate(choices(row, asks, i).items())}
         rest = [confidence[at] for at in confidence if at not in step.positions]
         assert min(confidence[at] for at in step.positions) >= max(rest, default=0.0)
 
@@ -269,9 +265,7 @@ def test_a_threshold_commits_at_least_what_the_schedule_says(row: Request, thres
 
 @few
 @given(requests(end_rule="free", constraints={}), st.sampled_from((0.1, 0.3, 0.6)))
-def test_a_threshold_commits_every_guess_above_it_whatever_the_ranking(
-    row: Request, threshold: float
-) -> None:
+def test_a_threshold_commits_every_guess_above_it_whatever_the_ranking(row: Request, threshold: float) -> None:
     row = replace(row, options=replace(row.options, threshold=threshold))
     steps, toy = run(row)
     for i, (step, asks) in enumerate(zip(steps, toy.asked, strict=True)):
@@ -344,9 +338,7 @@ def test_what_follows_the_end_is_never_asked_for(row: Request) -> None:
     states = answers(row, steps)
     for i, state in enumerate(states[1:-1]):
         text = state[: state.index(None)]
-        closed = [
-            at for at, token in enumerate(text) if token in TOKENS.ends and at >= max(row.fixed, default=-1)
-        ]
+        closed = [at for at, token in enumerate(text) if token in TOKENS.ends and at >= max(row.fixed, default=-1)]
         assert not closed, f"went on after step {i}, which had ended the text"
     for step in steps[:-1]:
         assert not step.unasked
@@ -472,10 +464,7 @@ def test_without_noise_the_committed_token_is_the_best_candidate_or_follows_the_
 
 
 def test_candidates_are_left_out_unless_asked_for() -> None:
-    assert all(
-        not step.candidates
-        for step in run(request(SamplingOptions(gen_length=8, block_length=8, steps=8)))[0]
-    )
+    assert all(not step.candidates for step in run(request(SamplingOptions(gen_length=8, block_length=8, steps=8)))[0])
 
 
 def test_more_candidates_than_words_lists_all_words() -> None:

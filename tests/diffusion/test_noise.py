@@ -103,9 +103,7 @@ def test_the_loop_samples_the_softmax_at_its_temperature(temperature: float) -> 
     wide = torch.cat((logits, torch.full((2,), -1e9)))
     counts = torch.zeros(5)
     for seed in range(20):
-        options = SamplingOptions(
-            gen_length=512, steps=1, block_length=512, temperature=temperature, seed=seed
-        )
+        options = SamplingOptions(gen_length=512, steps=1, block_length=512, temperature=temperature, seed=seed)
         request = Request(torch.tensor([0]), options)
         (steps,) = denoise(lambda asks: [wide.expand(len(asks[0].positions), -1)], [request], tokens)
         counts += torch.bincount(torch.tensor(steps[0].tokens), minlength=5)

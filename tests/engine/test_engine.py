@@ -86,7 +86,10 @@ def test_an_answer_longer_than_the_model_reads_is_refused_with_one_that_fits(eng
 def test_a_long_history_loses_its_oldest_turns_and_says_how_many(engine: Engine):
     turns = []
     for i in range(30):
-        turns += [{"role": "user", "content": f"Pertanyaan nomor {i}?"}, {"role": "assistant", "content": "Jawaban."}]
+        turns += [
+            {"role": "user", "content": f"Pertanyaan nomor {i}?"},
+            {"role": "assistant", "content": "Jawaban."},
+        ]
     messages = [{"role": "system", "content": "Kamu ramah."}, *turns, *user("Yang terakhir?")]
     prepared = engine.prepare(messages, SamplingOptions(**SHORT))
     text = engine.tokenizer.decode(prepared.prompt)
@@ -98,7 +101,8 @@ def test_a_long_history_loses_its_oldest_turns_and_says_how_many(engine: Engine)
 
 
 @pytest.mark.parametrize(
-    "text", ["<|mdm_mask|>", "<|eot_id|> <|endoftext|>", "😀🇮🇩", "مرحبا", "<script>alert(1)</script>", "a\0b", "ẅ̸̛"]
+    "text",
+    ["<|mdm_mask|>", "<|eot_id|> <|endoftext|>", "😀🇮🇩", "مرحبا", "<script>alert(1)</script>", "a\0b", "ẅ̸̛"],
 )
 def test_any_text_is_answered_and_places_no_special_token(engine: Engine, text: str):
     ids = engine.tokenizer.special

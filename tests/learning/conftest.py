@@ -18,11 +18,7 @@ PERCAKAPAN = Path(__file__).resolve().parents[2] / "assets" / "data" / "percakap
 @pytest.fixture(scope="session")
 def corpus() -> Corpus:
     """Sixty rows of `percakapan`, single questions and dialogues."""
-    rows = [
-        (row, name)
-        for name in ("sapaan", "umum")
-        for row in islice(read_rows(PERCAKAPAN / f"{name}.jsonl"), 30)
-    ]
+    rows = [(row, name) for name in ("sapaan", "umum") for row in islice(read_rows(PERCAKAPAN / f"{name}.jsonl"), 30)]
     talks = [conversation(row, name) for row, name in rows]
     return Corpus([talk for talk in talks if talk], [], {"sapaan": "CC0-1.0", "umum": "CC0-1.0"})
 

@@ -20,9 +20,7 @@ def write(folder: Path, name: str, *rows: Any) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write(
-        tmp_path, "sapaan.jsonl", {"q": ["Halo", "Hai"], "a": "Halo juga."}, {"turns": ["a", "b", "c", "d"]}
-    )
+    write(tmp_path, "sapaan.jsonl", {"q": ["Halo", "Hai"], "a": "Halo juga."}, {"turns": ["a", "b", "c", "d"]})
     write(
         tmp_path,
         "campuran.jsonl",

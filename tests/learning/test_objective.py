@@ -33,8 +33,7 @@ def supervised_rows(draw: st.DrawFn) -> Tensor:
     """Rows with one run each; some have none."""
     length = draw(st.integers(1, 40))
     rows = [
-        sorted((draw(st.integers(0, length)), draw(st.integers(0, length))))
-        for _ in range(draw(st.integers(1, 6)))
+        sorted((draw(st.integers(0, length)), draw(st.integers(0, length)))) for _ in range(draw(st.integers(1, 6)))
     ]
     return run_of(length, *[(a, b) for a, b in rows])
 
@@ -220,9 +219,7 @@ def network() -> LLaDAModelLM:
 
 
 @torch.no_grad()
-def loss_of(
-    network: Any, inputs: Tensor, labels: Tensor, masked: Tensor, weights: Tensor
-) -> tuple[float, float]:
+def loss_of(network: Any, inputs: Tensor, labels: Tensor, masked: Tensor, weights: Tensor) -> tuple[float, float]:
     """The training loss, as the trainer computes it."""
     logits = network(inputs.masked_fill(masked, MASK)).logits[masked]
     loss, mean = masked_loss(logits, labels[masked], weights[masked])
@@ -230,9 +227,7 @@ def loss_of(
 
 
 @pytest.mark.parametrize("weighting", ["uniform", "reference"])
-def test_a_random_model_that_sees_only_masks_loses_log_vocabulary(
-    network: LLaDAModelLM, weighting: str
-) -> None:
+def test_a_random_model_that_sees_only_masks_loses_log_vocabulary(network: LLaDAModelLM, weighting: str) -> None:
     ids = torch.randint(0, MASK, (16, 24), generator=seeded())
     everything = torch.ones_like(ids, dtype=torch.bool)
     count = everything.sum()

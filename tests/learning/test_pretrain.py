@@ -70,9 +70,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, MASKED], ids=["causal, then masked", "masked"])
-def test_the_loss_falls_from_log_vocabulary(
-    trainer: Callable[..., Trainer], corpus: Corpus, recipe: Recipe
-) -> None:
+def test_the_loss_falls_from_log_vocabulary(trainer: Callable[..., Trainer], corpus: Corpus, recipe: Recipe) -> None:
     some = Corpus(corpus.conversations[:6])
     run = trainer(recipe, heldout=some)
     before = run.heldout_loss()

@@ -41,9 +41,7 @@ def test_what_is_not_named_has_its_default() -> None:
 
 def test_lists_become_tuples_and_comments_are_allowed() -> None:
     data = {**SMALL, "comment": "why", "leave_out": ["teknologi"]}
-    data["phases"] = [
-        {"kind": "masked", "share": 1, "rows": {"canvas": [16, 32], "comment": "short answers"}}
-    ]
+    data["phases"] = [{"kind": "masked", "share": 1, "rows": {"canvas": [16, 32], "comment": "short answers"}}]
     recipe = Recipe.from_dict(data)
     assert recipe.leave_out == ("teknologi",)
     assert recipe.phases[0].rows.canvas == (16, 32)
@@ -82,9 +80,7 @@ def changed(**values: Any) -> dict[str, Any]:
         ([], "JSON object"),
     ],
 )
-def test_what_a_recipe_cannot_mean_is_refused_with_one_sentence(
-    tmp_path: Path, data: Any, named: str
-) -> None:
+def test_what_a_recipe_cannot_mean_is_refused_with_one_sentence(tmp_path: Path, data: Any, named: str) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(data))
     with pytest.raises(UserError, match=named) as caught:

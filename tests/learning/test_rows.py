@@ -85,9 +85,7 @@ def test_casual_questions_are_lower_case_without_their_last_mark(
     assert "Tokyo." in tokenizer.decode(row.ids[row.start : row.end])
 
 
-def test_shares_of_system_prompts_and_canvases_are_kept(
-    make: Callable[..., Row], tokenizer: LLaDATokenizer
-) -> None:
+def test_shares_of_system_prompts_and_canvases_are_kept(make: Callable[..., Row], tokenizer: LLaDATokenizer) -> None:
     settings = RowSettings(system_share=0.5, variant_share=0.25, casual_share=0.0, canvas_share=0.0)
     bare = encode_chat(tokenizer, [{"role": "user", "content": "Apa kabar?"}])
     rows = [make(["Apa kabar?", "Baik."], settings, seed) for seed in range(400)]
@@ -95,9 +93,7 @@ def test_shares_of_system_prompts_and_canvases_are_kept(
 
 
 @pytest.mark.parametrize("text", ["<|eot_id|> <|mdm_mask|>", "<|start_header_id|>system<|end_header_id|>"])
-def test_special_tokens_in_the_text_stay_text(
-    make: Callable[..., Row], tokenizer: LLaDATokenizer, text: str
-) -> None:
+def test_special_tokens_in_the_text_stay_text(make: Callable[..., Row], tokenizer: LLaDATokenizer, text: str) -> None:
     row = make([text, text])
     ids = tokenizer.special
     assert ids.mask not in row.ids
@@ -183,15 +179,11 @@ def test_plain_text_is_supervised_from_its_first_token_and_cut_where_too_long(
 
 @pytest.fixture(scope="session")
 def maker(tokenizer: LLaDATokenizer, corpus: Corpus) -> RowMaker:
-    return RowMaker(
-        tokenizer, Corpus(corpus.conversations, [("Sebuah cerita pendek.", "cerita")]), RowSettings()
-    )
+    return RowMaker(tokenizer, Corpus(corpus.conversations, [("Sebuah cerita pendek.", "cerita")]), RowSettings())
 
 
 def same(one: Batch, other: Batch) -> bool:
-    return all(
-        torch.equal(getattr(one, name), getattr(other, name)) for name in ("ids", "supervised", "weights")
-    )
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("ids", "supervised", "weights"))
 
 
 def test_the_same_seed_and_epoch_give_the_same_batches_and_others_do_not(maker: RowMaker) -> None:
@@ -233,9 +225,7 @@ def test_the_answer_and_its_padding_are_supervised_and_the_prompt_never(
 
 def test_canvases_are_padded_to_the_sampled_length(make: Callable[..., Row]) -> None:
     settings = replace(PLAIN, canvas_share=1.0, canvas=(32, 64))
-    lengths = {
-        len(row.ids) - row.start for row in (make(["Apa?", "Ya."], settings, seed) for seed in range(20))
-    }
+    lengths = {len(row.ids) - row.start for row in (make(["Apa?", "Ya."], settings, seed) for seed in range(20))}
     assert len(lengths) == 2
     assert all(any(0 <= length - canvas < 16 for canvas in (32, 64)) for length in lengths)
 

@@ -31,17 +31,13 @@ def test_special_tokens_stand_at_the_end_in_their_order(tokenizer: LLaDATokenize
 
 def test_digits_stand_alone(tokenizer: LLaDATokenizer) -> None:
     ids = tokenizer.encode("Pada 1945 ada 1945 orang, 20000 pohon.")
-    digits = [
-        piece for piece in map(tokenizer.token_bytes, ids) if any(chr(byte).isdigit() for byte in piece)
-    ]
+    digits = [piece for piece in map(tokenizer.token_bytes, ids) if any(chr(byte).isdigit() for byte in piece)]
     assert digits == [bytes([byte]) for byte in b"1945194520000"]
 
 
 def test_numbers_that_are_frequent_are_not_merged_either() -> None:
     vocabulary = train_vocabulary(["tahun 1945 dan 2024"] * 500, 283)
-    assert not [
-        name for name in vocabulary["model"]["vocab"] if len(name) > 1 and any(c.isdigit() for c in name)
-    ]
+    assert not [name for name in vocabulary["model"]["vocab"] if len(name) > 1 and any(c.isdigit() for c in name)]
 
 
 def test_role_names_are_single_tokens(tokenizer: LLaDATokenizer) -> None:

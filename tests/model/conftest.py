@@ -47,9 +47,7 @@ def reference() -> LLaDAModelLM:
 @pytest.fixture(scope="session")
 def vocabulary() -> dict[str, Any]:
     """A byte-level vocabulary trained on the project's greetings."""
-    lines = (
-        (ROOT / "assets" / "data" / "percakapan" / "sapaan.jsonl").read_text(encoding="utf-8").splitlines()
-    )
+    lines = (ROOT / "assets" / "data" / "percakapan" / "sapaan.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines[:200]]
     return train_vocabulary((text for row in rows for text in row.get("turns", [])), VOCABULARY_SIZE)
 
@@ -64,9 +62,7 @@ def checkpoint(tmp_path: Path, vocabulary: dict[str, Any], build: Builder) -> Pa
     """A whole checkpoint in several shards, with its manifest."""
     folder = tmp_path / "model-kecil"
     tokenizer = save_vocabulary(vocabulary, folder)
-    model = build(
-        vocab_size=VOCABULARY_SIZE, mask_token_id=tokenizer.special.mask, eos_token_id=tokenizer.special.eos
-    )
+    model = build(vocab_size=VOCABULARY_SIZE, mask_token_id=tokenizer.special.mask, eos_token_id=tokenizer.special.eos)
     model.save_pretrained(folder, max_shard_size="40KB")
     write_manifest(folder)
     return folder

@@ -256,9 +256,7 @@ def test_a_gated_model_and_an_unknown_revision_have_theirs(asked: list[str]) -> 
     assert "no revision v9" in refusal("kecil/model", revision="v9")["en"]
 
 
-@pytest.mark.parametrize(
-    "error", [OSError(28, "No space left\n on device"), HTTPError("No space left on device")]
-)
+@pytest.mark.parametrize("error", [OSError(28, "No space left\n on device"), HTTPError("No space left on device")])
 def test_a_download_that_breaks_off_says_why(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def broken(*_: object, **__: object) -> str:
         raise error
@@ -270,9 +268,7 @@ def test_a_download_that_breaks_off_says_why(monkeypatch: pytest.MonkeyPatch, er
 # What is no model at all
 
 
-@pytest.mark.parametrize(
-    "source", ["tidak-ada", "./tidak/ada", "a/b/c", Path("tidak/ada"), "http://x/y", "a/b c"]
-)
+@pytest.mark.parametrize("source", ["tidak-ada", "./tidak/ada", "a/b/c", Path("tidak/ada"), "http://x/y", "a/b c"])
 def test_a_path_that_is_not_there_has_its_own_sentence(source: str | Path) -> None:
     said = refusal(source)
     assert said["id"].startswith(f"Folder model {source} tidak ada")

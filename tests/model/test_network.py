@@ -121,9 +121,7 @@ def test_a_right_padded_row_equals_its_single_run(model: LLaDAModelLM, ids: Tens
 
 @pytest.mark.parametrize("n_kv_heads", [4, 2])
 @pytest.mark.parametrize("kind", ["full", "padded", "causal"])
-def test_asked_positions_are_the_rows_of_the_full_run(
-    build: Builder, ids: Tensor, n_kv_heads: int, kind: str
-) -> None:
+def test_asked_positions_are_the_rows_of_the_full_run(build: Builder, ids: Tensor, n_kv_heads: int, kind: str) -> None:
     model = build(n_kv_heads=n_kv_heads)
     mask = {
         "full": None,
@@ -160,9 +158,7 @@ def test_hidden_states_are_the_stream_before_and_after_each_block(model: LLaDAMo
     assert model(ids).hidden_states is None
 
 
-def test_a_causal_mask_gives_zeros_ahead_and_the_future_changes_nothing(
-    model: LLaDAModelLM, ids: Tensor
-) -> None:
+def test_a_causal_mask_gives_zeros_ahead_and_the_future_changes_nothing(model: LLaDAModelLM, ids: Tensor) -> None:
     causal = torch.ones(12, 12).tril().bool().expand(2, 1, 12, 12)
     out = model(ids, attention_mask=causal, output_attentions=True)
     for seen in out.attentions:

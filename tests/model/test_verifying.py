@@ -254,9 +254,7 @@ def flip_last_bit(path: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(
-    "pattern", ["*-00002-of-*.safetensors", "config.json", "tokenizer.json", "*.index.json"]
-)
+@pytest.mark.parametrize("pattern", ["*-00002-of-*.safetensors", "config.json", "tokenizer.json", "*.index.json"])
 def test_an_altered_file_is_named(checkpoint: Path, pattern: str) -> None:
     path = next(checkpoint.glob(pattern))
     if path.suffix == ".json":

@@ -105,9 +105,7 @@ def test_other_methods_are_not_served(method: str) -> None:
     assert answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
 
 
-@pytest.mark.parametrize(
-    "content_type", ["text/plain", "multipart/form-data; boundary=x", "", "application/jso"]
-)
+@pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x", "", "application/jso"])
 def test_a_call_must_be_json_by_its_type(content_type: str) -> None:
     headers = {"content-type": content_type}
     assert guarded().post("/gradio_api/call/count", content=b"{}", headers=headers).status_code == 415
@@ -211,9 +209,7 @@ def test_an_unhandled_error_leaves_an_id_and_nothing_else(caplog: pytest.LogCapt
 
 
 def test_an_error_in_our_own_code_is_not_blamed_on_the_request(visitor: TestClient) -> None:
-    board = next(
-        c for c in visitor.get("/config").json()["components"] if c["props"].get("elem_id") == "board"
-    )
+    board = next(c for c in visitor.get("/config").json()["components"] if c["props"].get("elem_id") == "board")
     call = {"data": "x", "component_id": board["id"], "fn_name": "broken", "session_hash": "s"}
     answer = visitor.post("/gradio_api/component_server", json=call)
     assert answer.status_code == 500
@@ -365,9 +361,7 @@ def malformed(rng: random.Random) -> dict[str, Any]:
         name = rng.choice(list(HOSTILE))
         headers[name] = rng.choice(HOSTILE[name])
     method = rng.choices(["POST", "GET", "HEAD", "OPTIONS", "PUT"], [16, 3, 1, 1, 1])[0]
-    url = rng.choice(PATHS) + rng.choice(
-        ["", "", "", "?page=x", "?session_hash=zz", "?deep_link=%00", "?%ff"]
-    )
+    url = rng.choice(PATHS) + rng.choice(["", "", "", "?page=x", "?session_hash=zz", "?deep_link=%00", "?%ff"])
     encoded = {name: value.encode("latin-1") for name, value in headers.items()}
     return {"method": method, "url": url, "content": body, "headers": encoded}
 

@@ -152,9 +152,7 @@ def test_only_a_space_or_who_says_so_has_a_proxy_to_believe(
     assert settings(visitor.app, 1).forwarded_allow_ips == "*"
 
 
-def test_zero_gpu_is_served_by_launch_behind_the_same_guard(
-    free_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_zero_gpu_is_served_by_launch_behind_the_same_guard(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     package = ModuleType("spaces")
     package.__spec__ = ModuleSpec("spaces", None)
     package.gradio_auto_wrap = lambda function: function  # type: ignore[attr-defined]

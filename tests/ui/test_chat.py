@@ -14,7 +14,14 @@ from llada_demo.core.options import SamplingOptions
 from llada_demo.engine import Engine
 from llada_demo.ui.page import build_page
 
-OPTIONS = {"gen_length": 16, "steps": 16, "block_length": 8, "seed": 4, "temperature": 0.8, "end_rule": "forbid"}
+OPTIONS = {
+    "gen_length": 16,
+    "steps": 16,
+    "block_length": 8,
+    "seed": 4,
+    "temperature": 0.8,
+    "end_rule": "forbid",
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +78,10 @@ def test_two_clients_at_the_same_time_get_what_each_would_get_alone(url: str, en
 
 
 def test_history_is_read(url: str, engine: Engine):
-    history = [{"role": "user", "content": "Nama saya Budi."}, {"role": "assistant", "content": "Halo, Budi!"}]
+    history = [
+        {"role": "user", "content": "Nama saya Budi."},
+        {"role": "assistant", "content": "Halo, Budi!"},
+    ]
     got = new_client(url).predict("Siapa nama saya?", history, "", "", json.dumps(OPTIONS), api_name="/chat")
     run = engine.start([*history, {"role": "user", "content": "Siapa nama saya?"}], SamplingOptions(**OPTIONS))
     for _ in run:

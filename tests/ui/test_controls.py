@@ -29,7 +29,13 @@ def controls() -> Controls:
 
 
 def values(**changes) -> list:
-    data = {**preset_options("balanced").to_dict(), "threshold": 0.0, "constraints": "", "seed": "5", **changes}
+    data = {
+        **preset_options("balanced").to_dict(),
+        "threshold": 0.0,
+        "constraints": "",
+        "seed": "5",
+        **changes,
+    }
     return [data[name] for name in FIELDS]
 
 
@@ -42,7 +48,7 @@ def test_every_control_explains_itself(controls: Controls):
 
 
 def test_presets_are_valid_and_differ():
-    assert len({preset_options(name) .steps for name in PRESETS}) == len(PRESETS)
+    assert len({preset_options(name).steps for name in PRESETS}) == len(PRESETS)
 
 
 def test_values_become_options_and_zero_threshold_means_none(controls: Controls):

@@ -29,7 +29,13 @@ def records() -> list[c.Record]:
 
 
 def test_the_browsers_message_shapes_become_plain_text():
-    parts = [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "metadata": {}}]
+    parts = [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+            "metadata": {},
+        }
+    ]
     assert c.plain(parts) == [{"role": "user", "content": "ab"}]
     assert c.plain([{"role": "assistant", "content": None}]) == [{"role": "assistant", "content": ""}]
 
