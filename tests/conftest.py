@@ -1,7 +1,14 @@
-"""The embedded model, loaded once: most tests of the engine and the page talk to the real thing."""
+"""The embedded model, and the application as `python app.py` serves it: tests talk to the real thing."""
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,3 +27,30 @@ def root() -> Path:
 def engine() -> Engine:
     """The embedded model in float32, in which a run is the same on every machine."""
     return Engine.load(Settings(dtype="float32", device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def address(root: Path) -> Iterator[str]:
+    """The running application."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("LLADA_")}
+    process = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=root,
+        env={**env, "GRADIO_SERVER_PORT": str(port), "LLADA_DTYPE": "float32"},
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(address + "/health", timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None, "the application ended"
+                time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)

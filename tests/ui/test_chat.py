@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 
 import pytest
 from gradio_client import Client
@@ -12,7 +11,6 @@ from gradio_client.exceptions import AppError
 
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine import Engine
-from llada_demo.ui.page import build_page
 
 OPTIONS = {
     "gen_length": 16,
@@ -24,16 +22,8 @@ OPTIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def url(engine: Engine) -> Iterator[str]:
-    demo, options = build_page(engine)
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **options)
-    yield url
-    demo.close()
-
-
-def new_client(url: str) -> Client:
-    return Client(url, verbose=False, analytics_enabled=False)
+def new_client(address: str) -> Client:
+    return Client(address, verbose=False, analytics_enabled=False)
 
 
 def ask(client: Client, message: str, **options) -> str:
@@ -48,12 +38,12 @@ def alone(engine: Engine, message: str, **options) -> str:
     return run.text
 
 
-def test_the_only_public_endpoint_is_chat(url: str):
-    assert list(new_client(url).view_api(return_format="dict")["named_endpoints"]) == ["/chat"]
+def test_the_only_public_endpoint_is_chat(address: str):
+    assert list(new_client(address).view_api(return_format="dict")["named_endpoints"]) == ["/chat"]
 
 
-def test_chat_streams_masks_that_turn_into_the_answer(url: str, engine: Engine):
-    job = new_client(url).submit("Apa itu awan?", [], "", "", json.dumps(OPTIONS), api_name="/chat")
+def test_chat_streams_masks_that_turn_into_the_answer(address: str, engine: Engine):
+    job = new_client(address).submit("Apa itu awan?", [], "", "", json.dumps(OPTIONS), api_name="/chat")
     final = job.result(timeout=60)
     frames = job.outputs()
     assert len(frames) >= 2
@@ -62,12 +52,12 @@ def test_chat_streams_masks_that_turn_into_the_answer(url: str, engine: Engine):
     assert final == frames[-1] == alone(engine, "Apa itu awan?")
 
 
-def test_two_clients_at_the_same_time_get_what_each_would_get_alone(url: str, engine: Engine):
+def test_two_clients_at_the_same_time_get_what_each_would_get_alone(address: str, engine: Engine):
     wanted = {i: (f"Ceritakan tentang {what}.", i) for i, what in enumerate(("kucing", "hujan", "kucing"))}
     got: dict[int, str] = {}
 
     def visit(i: int, message: str, seed: int) -> None:
-        got[i] = ask(new_client(url), message, seed=seed)
+        got[i] = ask(new_client(address), message, seed=seed)
 
     threads = [threading.Thread(target=visit, args=(i, *args)) for i, args in wanted.items()]
     for thread in threads:
@@ -77,12 +67,12 @@ def test_two_clients_at_the_same_time_get_what_each_would_get_alone(url: str, en
     assert got == {i: alone(engine, message, seed=seed) for i, (message, seed) in wanted.items()}
 
 
-def test_history_is_read(url: str, engine: Engine):
+def test_history_is_read(address: str, engine: Engine):
     history = [
         {"role": "user", "content": "Nama saya Budi."},
         {"role": "assistant", "content": "Halo, Budi!"},
     ]
-    got = new_client(url).predict("Siapa nama saya?", history, "", "", json.dumps(OPTIONS), api_name="/chat")
+    got = new_client(address).predict("Siapa nama saya?", history, "", "", json.dumps(OPTIONS), api_name="/chat")
     run = engine.start([*history, {"role": "user", "content": "Siapa nama saya?"}], SamplingOptions(**OPTIONS))
     for _ in run:
         pass
@@ -104,12 +94,12 @@ def test_history_is_read(url: str, engine: Engine):
         ("Halo", ["x"], "{}", "history"),
     ],
 )
-def test_bad_input_gets_one_clear_sentence(url: str, message: str, history: list, options: str, says: str):
+def test_bad_input_gets_one_clear_sentence(address: str, message: str, history: list, options: str, says: str):
     with pytest.raises(AppError, match=says) as caught:
-        new_client(url).predict(message, history, "", "", options, api_name="/chat")
+        new_client(address).predict(message, history, "", "", options, api_name="/chat")
     assert "Traceback" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["<|mdm_mask|><|eot_id|>", "😀", "مرحبا بالعالم", "a\0b", "<script>alert(1)</script>"])
-def test_strange_text_gets_a_normal_answer(url: str, text: str):
-    assert isinstance(ask(new_client(url), text), str)
+def test_strange_text_gets_a_normal_answer(address: str, text: str):
+    assert isinstance(ask(new_client(address), text), str)
