@@ -19,7 +19,8 @@ def main() -> int:
             settings = replace(settings, device="cpu")
         engine = Engine.load(settings)
         demo, launch_options = build_page(engine)
-        limits = Limits(requests_per_second=10, burst=60) if settings.public else Limits()
+        # A page sends its whole conversation with every message: room for a long one.
+        limits = Limits(body_bytes=1 << 20, **({"requests_per_second": 10, "burst": 60} if settings.public else {}))
         serve(demo, ready=engine.ready, launch_options=launch_options, limits=limits)
     except UserError as error:
         print(error.in_language("id" if os.environ.get("LANG", "").startswith("id") else "en"), file=sys.stderr)
