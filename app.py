@@ -20,7 +20,9 @@ def main() -> int:
         engine = Engine.load(settings)
         demo, launch_options = build_page(engine)
         # A page sends its whole conversation with every message: room for a long one.
-        limits = Limits(body_bytes=1 << 20, **({"requests_per_second": 10, "burst": 60} if settings.public else {}))
+        limits = Limits(body_bytes=1 << 20)
+        if settings.public:
+            limits = replace(limits, requests_per_second=10, burst=60)
         serve(demo, ready=engine.ready, launch_options=launch_options, limits=limits)
     except UserError as error:
         print(error.in_language("id" if os.environ.get("LANG", "").startswith("id") else "en"), file=sys.stderr)
