@@ -35,11 +35,11 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "fast": Preset(("Cepat", "Fast"), {"gen_length": 64, "steps": 16, "block_length": 16, "temperature": 0.2}),
+    "fast": Preset(("Cepat", "Fast"), {"gen_length": 64, "steps": 16, "block_length": 8, "temperature": 0.2}),
     "balanced": Preset(
-        ("Seimbang", "Balanced"), {"gen_length": 64, "steps": 32, "block_length": 16, "temperature": 0.2}
+        ("Seimbang", "Balanced"), {"gen_length": 64, "steps": 32, "block_length": 8, "temperature": 0.2}
     ),
-    "careful": Preset(("Teliti", "Careful"), {"gen_length": 64, "steps": 64, "block_length": 16, "temperature": 0.2}),
+    "careful": Preset(("Teliti", "Careful"), {"gen_length": 64, "steps": 64, "block_length": 4, "temperature": 0.2}),
 }
 DEFAULT_PRESET = "balanced"
 

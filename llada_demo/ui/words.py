@@ -30,8 +30,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "download_json": ("Unduh JSON", "Download JSON"),
     "preset": ("Cara menjawab", "How to answer"),
     "preset_help": (
-        "Untuk jawaban 64 token: Cepat 16 langkah, Seimbang 32, Teliti 64. Makin banyak langkah, makin teliti.",
-        "For an answer of 64 tokens: Fast 16 steps, Balanced 32, Careful 64. More steps, more care.",
+        "Cepat: empat kata setiap langkah, sering tersandung. Seimbang: dua. Teliti: satu, paling rapi.",
+        "Fast: four words a step, often stumbles. Balanced: two. Careful: one, the tidiest.",
     ),
     "bigger_model": (
         "Punya GPU? `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct python app.py` menjawab dengan LLaDA-8B.",

@@ -42,8 +42,8 @@ def slow_down(page: Page) -> None:
         number = page.locator(f"#option-{name} input[type=number]")
         number.fill(value)
         number.press("Tab")
-        if name == "gen-length":  # 32 steps no longer fit 12 blocks, and are mended
-            expect(page.locator("#option-steps input[type=number]")).to_have_value("36")
+        if name == "gen-length":  # 32 steps do not fit 24 blocks, and are mended
+            expect(page.locator("#option-steps input[type=number]")).to_have_value("24")
     page.click("#option-end-rule input")
     page.get_by_role("option", name="forbid").click()
     expect(page.locator("#option-steps input[type=number]")).to_have_value("192")
@@ -127,7 +127,7 @@ def test_an_invalid_combination_is_mended_and_told(visit: Callable):
     number.fill("15")
     number.press("Tab")
     expect(page.locator(".toast-body").first).to_contain_text("kelipatan")
-    expect(number).to_have_value("16")
+    expect(number).to_have_value("16")  # the nearest divisor of 64
 
 
 @pytest.mark.parametrize(
