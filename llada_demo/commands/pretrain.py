@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from llada_demo.learning.corpus import Corpus, conversation, read_corpus, read_rows
+    from llada_demo.learning.corpus import read_corpus, read_heldout
     from llada_demo.learning.pretrain import CHECKPOINT, Trainer, describe
     from llada_demo.learning.publish import save_model
     from llada_demo.learning.recipe import Recipe
@@ -43,11 +43,7 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     folders = args.data or [ASSETS / "data" / "percakapan"]
     corpus = read_corpus(folders, recipe.leave_out, recipe.only)
-    heldout_file = args.heldout or folders[0] / "heldout.jsonl"
-    heldout = Corpus()
-    if heldout_file.exists():
-        talks = (conversation(row, "heldout") for row in read_rows(heldout_file))
-        heldout.conversations = [talk for talk in talks if talk]
+    heldout = read_heldout(args.heldout or folders[0] / "heldout.jsonl")
     print(f"{sum(corpus.counts().values())} rows: {corpus.counts()}", file=sys.stderr)
 
     if args.fresh:

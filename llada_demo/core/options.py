@@ -57,7 +57,7 @@ class SamplingOptions:
          "Denoising steps for the whole answer: more is more careful, fewer is faster."),
         low=1, high=1024, step=1, unit=("langkah", "steps"))  # fmt: skip
     block_length: int = _option(
-        8, int, ("Panjang blok", "Block length"),
+        16, int, ("Panjang blok", "Block length"),
         ("Jawaban ditulis blok demi blok dari kiri; di dalam satu blok urutannya bebas.",
          "The answer is written block by block from the left; inside a block the order is free."),
         low=1, high=1024, step=1, unit=("token", "tokens"))  # fmt: skip

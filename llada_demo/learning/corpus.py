@@ -75,6 +75,12 @@ def read_corpus(folders: Iterable[Path], leave_out: Iterable[str] = (), only: It
     return corpus
 
 
+def read_heldout(path: Path) -> Corpus:
+    """The conversations of one file, to measure on; an empty corpus where the file is not there."""
+    rows = read_rows(path) if path.exists() else iter(())
+    return Corpus([talk for talk in (conversation(row, "heldout") for row in rows) if talk])
+
+
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a JSONL file. Raises UserError naming the line that is damaged."""
     with path.open(encoding="utf-8") as lines:

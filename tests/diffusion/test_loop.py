@@ -467,9 +467,10 @@ def test_candidates_are_left_out_unless_asked_for() -> None:
     assert all(not step.candidates for step in run(request(SamplingOptions(gen_length=8, block_length=8, steps=8)))[0])
 
 
-def test_more_candidates_than_words_lists_all_words() -> None:
+def test_more_candidates_than_words_lists_all_words_but_the_mask() -> None:
     (first, *_) = run(request(SamplingOptions(gen_length=4, block_length=4, steps=4)), candidates=1000)[0]
-    assert all(len(best) == VOCABULARY for _, best in first.candidates)
+    assert all(len(best) == VOCABULARY - 1 for _, best in first.candidates)
+    assert all(candidate.token != TOKENS.mask for _, best in first.candidates for candidate in best)
 
 
 def test_a_prompt_with_the_mask_token_is_refused() -> None:
