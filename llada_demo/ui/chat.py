@@ -80,7 +80,9 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
         talk.edit(tab.edit, state, view, **model),
         talk.example_select(tab.example, state, view, **model),
     ]
-    box.stop(tab.stop, [talk, records, language], view, cancels=writing, **private)
+    # First the work ends, then the page is tidied: a frame that is still under way must not come after.
+    stopped = box.stop(None, cancels=writing, **private)
+    stopped.then(tab.stop, [talk, records, language], view, **private)
     undo.click(tab.undo, [talk, records, language], view, cancels=writing, **private)
     talk.undo(tab.undo, [talk, records, language], view, cancels=writing, **private)
     gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **private)
@@ -231,7 +233,7 @@ class ChatTab:
         try:
             for first, _ in _paced(run):
                 box = self._box(language, writing=True, value="") if first else gr.skip()
-                yield box, _with(history, run.picture()), [*earlier, _record(run)], ""
+                yield box, _with(history, run.picture()), [*earlier, _record(run)], "" if first else gr.skip()
         except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
             number = uuid.uuid4().hex[:8]
             log.exception("request %s failed", number)

@@ -41,6 +41,7 @@ def slow_down(page: Page) -> None:
     for name, value in SLOW.items():
         number = page.locator(f"#option-{name} input[type=number]")
         number.fill(value)
+        page.wait_for_timeout(200)  # nobody leaves a field in the same millisecond in which it was filled in
         number.press("Tab")
         if name == "gen-length":  # 32 steps do not fit 24 blocks, and are mended
             expect(page.locator("#option-steps input[type=number]")).to_have_value("24")
@@ -125,6 +126,7 @@ def test_an_invalid_combination_is_mended_and_told(visit: Callable):
     page.click("#settings > button")
     number = page.locator("#option-block-length input[type=number]")
     number.fill("15")
+    page.wait_for_timeout(200)
     number.press("Tab")
     expect(page.locator(".toast-body").first).to_contain_text("kelipatan")
     expect(number).to_have_value("16")  # the nearest divisor of 64
