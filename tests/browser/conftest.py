@@ -59,6 +59,7 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
         page.wait_for_selector("#message textarea")
         # The words follow the language in the first update after loading.
         page.wait_for_function("document.documentElement.lang !== '' && document.querySelector('#about h1')")
+        page.wait_for_timeout(1000)  # the first words of the page have arrived: a visitor reads before he types
         return visit
 
     yield open_page
