@@ -88,7 +88,8 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
     gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **private)
     for control in controls.components:
         changed = getattr(control, "release", None) or getattr(control, "blur", None) or control.input
-        changed(tab.mend, [language, *controls.components], controls.components, **private)
+        # A change that comes while another is mended must not be lost: the last one counts.
+        changed(tab.mend, [language, *controls.components], controls.components, trigger_mode="always_last", **private)
     preset.input(lambda name: controls.show(preset_options(name)), preset, controls.components, **private)
     for button, kind, save in ((markdown, "md", "llada.saveMarkdown"), (json_file, "json", "llada.saveJson")):
         button.click(tab.export(kind), [talk, records, system, language], download, **private).success(
