@@ -56,14 +56,7 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
         gr.Radio, words={"label": "preset", "info": "preset_help", "choices": preset_choices()}, value=DEFAULT_PRESET,
         elem_id="preset",
     )  # fmt: skip
-    with words.make(gr.Accordion, words={"label": "settings"}, open=False, elem_id="settings"):
-        system = words.make(
-            gr.Textbox, words={"label": "system_prompt", "info": "system_prompt_help"}, value=SYSTEM_PROMPT, lines=2,
-            elem_id="system-prompt",
-        )  # fmt: skip
-        with gr.Row(elem_id="sampling"):
-            controls = Controls(words, engine.max_length)
-        words.make(gr.Markdown, words={"value": "bigger_model"}, elem_id="bigger-model", container=False)
+    system, controls = _build_settings(engine, words)
     download = gr.Textbox(visible="hidden", elem_id="download")
 
     tab = ChatTab(engine, controls)
@@ -86,16 +79,28 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
     undo.click(tab.undo, [talk, records, language], view, cancels=writing, **private)
     talk.undo(tab.undo, [talk, records, language], view, cancels=writing, **private)
     gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **private)
-    for control in controls.components:
-        changed = getattr(control, "release", None) or getattr(control, "blur", None) or control.input
+    for released in controls.released:
         # A change that comes while another is mended must not be lost: the last one counts.
-        changed(tab.mend, [language, *controls.components], controls.components, trigger_mode="always_last", **private)
+        released(tab.mend, [language, *controls.components], controls.components, trigger_mode="always_last", **private)
     preset.input(lambda name: controls.show(preset_options(name)), preset, controls.components, **private)
     for button, kind, save in ((markdown, "md", "llada.saveMarkdown"), (json_file, "json", "llada.saveJson")):
         button.click(tab.export(kind), [talk, records, system, language], download, **private).success(
             None, download, js=save, **private
         )
     gr.api(tab.api_chat, api_name="chat", concurrency_id="model", concurrency_limit=LIVE_ANSWERS)
+
+
+def _build_settings(engine: Engine, words: Words) -> tuple[gr.Textbox, Controls]:
+    """The folded settings: the system prompt, the sampling controls, and the way to a bigger model."""
+    with words.make(gr.Accordion, words={"label": "settings"}, open=False, elem_id="settings"):
+        system = words.make(
+            gr.Textbox, words={"label": "system_prompt", "info": "system_prompt_help"}, value=SYSTEM_PROMPT, lines=2,
+            elem_id="system-prompt",
+        )  # fmt: skip
+        with gr.Row(elem_id="sampling"):
+            controls = Controls(words, engine.max_length)
+        words.make(gr.Markdown, words={"value": "bigger_model"}, elem_id="bigger-model", container=False)
+    return system, controls
 
 
 class ChatTab:

@@ -63,6 +63,11 @@ class Controls:
         start = preset_options(DEFAULT_PRESET)
         self.components = [self._build(name, getattr(start, name), words) for name in FIELDS]
 
+    @property
+    def released(self) -> list[Any]:
+        """For each component, the event that says: the visitor is done with it."""
+        return [getattr(c, "release", None) or getattr(c, "blur", None) or c.input for c in self.components]
+
     def read(self, values: Sequence[Any]) -> SamplingOptions:
         """Options from the values of the components; an empty seed is drawn.
 

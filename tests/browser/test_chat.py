@@ -35,14 +35,26 @@ def finished(page: Page) -> str:
     return page.locator(ANSWER).last.inner_text()
 
 
+def open_settings(page: Page) -> None:
+    """Opens the settings. They are built when they open, and what is typed before that is done is overwritten."""
+    page.click("#settings > button")
+    expect(page.locator("#option-seed")).to_be_visible()
+    page.wait_for_timeout(1000)
+
+
+def type_number(page: Page, name: str, value: str) -> None:
+    """Types a number into the field of a slider, as fast as a person does, and leaves the field."""
+    number = page.locator(f"#option-{name} input[type=number]")
+    number.fill(value)
+    page.wait_for_timeout(200)
+    number.press("Tab")
+
+
 def slow_down(page: Page) -> None:
     """Settings with which an answer takes some seconds, made by hand."""
-    page.click("#settings > button")
+    open_settings(page)
     for name, value in SLOW.items():
-        number = page.locator(f"#option-{name} input[type=number]")
-        number.fill(value)
-        page.wait_for_timeout(200)  # nobody leaves a field in the same millisecond in which it was filled in
-        number.press("Tab")
+        type_number(page, name, value)
         if name == "gen-length":  # 32 steps do not fit 24 blocks, and are mended
             expect(page.locator("#option-steps input[type=number]")).to_have_value("24")
     page.click("#option-end-rule input")
@@ -123,13 +135,10 @@ def test_escape_stops_and_the_same_seed_gives_the_same_answer(visit: Callable):
 
 def test_an_invalid_combination_is_mended_and_told(visit: Callable):
     page = visit().page
-    page.click("#settings > button")
-    number = page.locator("#option-block-length input[type=number]")
-    number.fill("15")
-    page.wait_for_timeout(200)
-    number.press("Tab")
+    open_settings(page)
+    type_number(page, "block-length", "15")
     expect(page.locator(".toast-body").first).to_contain_text("kelipatan")
-    expect(number).to_have_value("16")  # the nearest divisor of 64
+    expect(page.locator("#option-block-length input[type=number]")).to_have_value("16")  # the nearest divisor of 64
 
 
 @pytest.mark.parametrize(
@@ -223,7 +232,7 @@ def test_two_visitors_do_not_see_each_other(visit: Callable):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_control_has_a_name_and_the_theme_follows_the_system(visit: Callable, scheme: str):
     page = visit(scheme=scheme, reduced_motion="reduce").page
-    page.click("#settings > button")
+    open_settings(page)
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
     page.click("#switch-theme")
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "light")
