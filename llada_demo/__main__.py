@@ -1,4 +1,4 @@
-"""python -m llada_demo chat | doctor | pretrain | bench: the command line."""
+"""python -m llada_demo chat | doctor | evaluate | pretrain | bench: the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 from llada_demo.core.errors import UserError
 
-COMMANDS = ("bench", "chat", "doctor", "pretrain")
+COMMANDS = ("bench", "chat", "doctor", "evaluate", "pretrain")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -56,6 +56,11 @@ class Run:
         return None not in self.answer
 
     @property
+    def ended(self) -> bool:
+        """Whether the model wrote an end of its own."""
+        return any(token in self.tokenizer.special.ends for token in self.answer)
+
+    @property
     def written(self) -> list[int]:
         """The answer's committed tokens up to its end, in order; masks left out."""
         ids = []
