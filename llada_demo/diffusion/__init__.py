@@ -1,6 +1,6 @@
 """How a masked diffusion model writes: noise, remasking, the loop that commits tokens, likelihood."""
 
 from llada_demo.diffusion.generate import generate
-from llada_demo.diffusion.loop import Ask, Request, Tokens, denoise
+from llada_demo.diffusion.loop import Ask, Begun, Request, Tokens, denoise
 
-__all__ = ["Ask", "Request", "Tokens", "denoise", "generate"]
+__all__ = ["Ask", "Begun", "Request", "Tokens", "denoise", "generate"]

@@ -29,16 +29,32 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """An answer that is taken up in the middle: what is written, and how far it was.
+
+    committed: {position in the answer: id}; step, forwards: made so far; steps_left: of the first block that
+    has masks. Taken up unchanged, an answer goes on as it would have gone on.
+    """
+
+    committed: Mapping[int, int]
+    step: int
+    forwards: int
+    steps_left: int
+
+
+@dataclass(frozen=True)
 class Request:
     """One row: prompt (L,) int64, its options, fixed tokens {position in the answer: id}.
 
-    attention_mask: None, or (L,) with 0 where the prompt is padding (kept out of every forward).
+    attention_mask: None, or (L,) with 0 where the prompt is padding (kept out of every forward). begun: None,
+    or where to go on.
     """
 
     prompt: Tensor
     options: SamplingOptions
     fixed: Mapping[int, int] = field(default_factory=dict)
     attention_mask: Tensor | None = None
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +96,11 @@ class _Row:
         self.start = len(request.prompt)
         if bool((request.prompt == tokens.mask).any()):
             raise ValueError("the prompt contains the mask token: only the answer may hold masks")
-        if tokens.mask in request.fixed.values():
+        if tokens.mask in (*request.fixed.values(), *(request.begun.committed.values() if request.begun else ())):
             raise ValueError("the mask token is no word: it cannot be fixed in the answer")
         self.canvas = torch.cat((request.prompt, request.prompt.new_full((self.options.gen_length,), tokens.mask)))
-        for position, token in request.fixed.items():
+        begun = request.begun or Begun({}, 0, 0, self.options.steps // self.options.blocks)
+        for position, token in (*begun.committed.items(), *request.fixed.items()):
             self.canvas[self.start + position] = token
         self.last_fixed = max(request.fixed, default=-1)  # the answer may not end before a fixed word
         self.attention_mask = request.attention_mask
@@ -93,9 +110,9 @@ class _Row:
             )
         self.mask_index = self.canvas.new_tensor([tokens.mask])
         self.end_ids = self.canvas.new_tensor(tokens.ends)
-        self.block, self.step, self.forwards = -1, 0, 0
+        self.block, self.step, self.forwards = -1, begun.step, begun.forwards
         self.counts: list[int] = []
-        self._enter_next_block()
+        self._enter_next_block(begun.steps_left)
 
     @property
     def finished(self) -> bool:
@@ -209,13 +226,14 @@ class _Row:
         ends = ends[ends >= self.last_fixed]
         return len(ends) > 0 and not bool((answer[: ends[0]] == self.tokens.mask).any())
 
-    def _enter_next_block(self) -> None:
+    def _enter_next_block(self, steps: int | None = None) -> None:
+        """On to the next block that has masks, to be filled in `steps` (by default its share of all steps)."""
         while not self.finished:
             self.block += 1
             if self.finished:
                 return
             if masks := len(self._masks_of_block()):
-                self.counts = commits_per_step(masks, self.options.steps // self.options.blocks)
+                self.counts = commits_per_step(masks, steps or self.options.steps // self.options.blocks)
                 self.first_step = self.step
                 return
 

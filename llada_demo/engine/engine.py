@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -17,11 +17,12 @@ from llada_demo.core.chat import Message
 from llada_demo.core.errors import CapacityError, OptionsError, UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import EMBEDDED, EMBEDDED_NAME, Settings
-from llada_demo.core.trace import Step, Trace
+from llada_demo.core.trace import Step, Trace, apply, blank
 from llada_demo.diffusion.generate import fixed_ids
 from llada_demo.diffusion.loop import Ask, Request, Tokens, denoise
 from llada_demo.diffusion.predict import forward
 from llada_demo.engine.batcher import Batcher
+from llada_demo.engine.branch import begun, by_hand
 from llada_demo.engine.device import Placement, place
 from llada_demo.engine.run import Prepared, Run
 from llada_demo.model.loading import LoadedModel, load_model
@@ -95,6 +96,72 @@ class Engine:
         for _ in run:
             pass
         return run.trace()
+
+    def resume(
+        self, trace: Trace, step: int, edits: Mapping[int, int | str | None] | None = None, candidates: int = 5
+    ) -> Run:
+        """A run that goes on from a recorded one, after `step` of its steps and with `edits` made by hand.
+
+        edits: {position in the answer: a token id, a word (it may take the positions behind it too), or None to
+        mask it again}. Without edits the run goes on as the recorded one did. Raises UserError for a trace of
+        another model, a step that is not there, or edits that do not fit.
+        """
+        if trace.about.get("sha256") != self.loaded.sha256:
+            raise UserError(
+                f"Rekaman ini dari model lain ({trace.about.get('model')}); model ini tidak dapat melanjutkannya.",
+                f"This trace is of another model ({trace.about.get('model')}); this one cannot go on from it.",
+            )
+        if not 0 <= step <= len(trace.steps):
+            raise UserError(
+                f"Langkah {step} tidak ada: rekaman ini punya {len(trace.steps)} langkah.",
+                f"There is no step {step}: this trace has {len(trace.steps)}.",
+            )
+        earlier = list(trace.steps[:step])
+        if edits:
+            earlier.append(by_hand(trace, step, self._edit_tokens(trace, edits)))
+        state: list[int | None] = blank(trace.options, trace.fixed)
+        for done in earlier:
+            state = apply(state, done, trace.eos)
+        self._check_ids(trace, state)
+        prompt = torch.tensor([token for token, _ in trace.prompt], device=self.model.device)
+        kept = {at: state[at] for done in earlier if done.by_hand for at in done.positions}
+        fixed = {**trace.fixed, **{at: token for at, token in kept.items() if token is not None}}
+        request = Request(prompt, trace.options, fixed, begun=begun(trace.options, earlier, state))
+
+        def begin() -> Iterator[Step]:
+            for (made,) in denoise(self._batcher, [request], self.tokens, candidates):
+                assert made is not None
+                yield made
+
+        about = {**self.about(), "branch_of": trace.about.get("date"), "branch_step": step} if edits else self.about()
+        return Run(
+            Prepared(prompt.tolist(), trace.fixed, 0), trace.options, self.tokenizer, begin, about, earlier=earlier
+        )
+
+    def _check_ids(self, trace: Trace, state: Sequence[int | None]) -> None:
+        """Raises UserError where a trace holds what this model cannot read."""
+        ids = [*(token for token, _ in trace.prompt), *(token for token in state if token is not None)]
+        fits = len(trace.prompt) + trace.options.gen_length <= self.max_length
+        if (
+            not (fits and all(0 <= token < self.model.config.embedding_size for token in ids))
+            or self.tokens.mask in ids
+        ):
+            raise UserError(
+                "Rekaman ini memuat token yang tidak dapat dibaca model ini, atau terlalu panjang baginya.",
+                "This trace holds tokens that this model cannot read, or is too long for it.",
+            )
+
+    def _edit_tokens(self, trace: Trace, edits: Mapping[int, int | str | None]) -> dict[int, int | None]:
+        """{position: id or None} of edits. Raises OptionsError where they do not fit."""
+        words = {at: (what,) if isinstance(what, int) else what for at, what in edits.items() if what is not None}
+        try:
+            options = SamplingOptions.from_dict({**trace.options.to_dict(), "constraints": words})
+        except OptionsError as error:
+            raise UserError(error.in_language("id"), error.in_language("en")) from error
+        masks = {at: None for at, what in edits.items() if what is None}
+        if outside := [at for at in masks if not 0 <= at < trace.options.gen_length]:
+            raise UserError(f"Posisi {outside} di luar jawaban.", f"The positions {outside} lie outside the answer.")
+        return {**masks, **self.fixed_tokens(options)}
 
     def prepare(self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None) -> Prepared:
         """Template, fixed words and length limit. Raises UserError naming what does not fit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llada_demo.core.options import SamplingOptions
@@ -38,13 +38,18 @@ class Run:
     answer: list[int | None] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     seconds: float = 0.0
+    earlier: Sequence[Step] = ()  # the steps of another run that this one goes on from
 
     def __post_init__(self) -> None:
         self.answer = blank(self.options, self.prepared.fixed)
+        for step in self.earlier:
+            self.answer = apply(self.answer, step, self.tokenizer.special.eos)
+        self.steps = list(self.earlier)
 
     def __iter__(self) -> Iterator[Step]:
         began = time.perf_counter()
-        for step in self.begin():
+        for made in self.begin():
+            step = replace(made, index=len(self.steps))
             self.answer = apply(self.answer, step, self.tokenizer.special.eos)
             self.steps.append(step)
             self.seconds = time.perf_counter() - began
@@ -108,8 +113,19 @@ class Run:
             steps=tuple(self.steps),
             eos=self.tokenizer.special.eos,
             about=dict(self.about),
+            texts={token: self.token_text(token) for token in sorted(named(self.steps))},
         )
+
+    def token_text(self, token: int) -> str:
+        """A token alone: its text, or its name where it is a special one."""
+        return self.tokenizer.name(token) or self.tokenizer.cells([token])[0]
 
     def _cells(self, ids: Sequence[int]) -> tuple[tuple[int, str], ...]:
         texts = self.tokenizer.cells(ids)
         return tuple((t, self.tokenizer.name(t) or text) for t, text in zip(ids, texts, strict=True))
+
+
+def named(steps: Sequence[Step]) -> set[int]:
+    """Every token that the steps commit or list as a candidate."""
+    candidates = {c.token for step in steps for _, best in step.candidates for c in best}
+    return candidates | {token for step in steps for token in step.tokens}

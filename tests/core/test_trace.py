@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
-from llada_demo.core.trace import SCHEMA, Candidate, Step, Trace, apply, blank
+from llada_demo.core.trace import LONGEST_FILE, SCHEMA, Candidate, Step, Trace, apply, blank, read_trace
 from llada_demo.diffusion import Ask, Request, Tokens, denoise
 
 TOKENS = Tokens(mask=39, eos=38, ends=(38,))
@@ -123,14 +124,14 @@ def test_what_is_no_trace_at_all_is_refused(data: Any) -> None:
         Trace.from_dict(data)
 
 
-@pytest.mark.parametrize("name", ["about", "options", "eos", "prompt", "answer", "fixed", "steps"])
+@pytest.mark.parametrize("name", ["about", "options", "eos", "prompt", "answer", "fixed", "steps", "texts"])
 def test_a_missing_part_is_refused_by_name(data: dict[str, Any], name: str) -> None:
     del data[name]
     with pytest.raises(UserError, match=f"damaged.*{name}"):
         Trace.from_dict(data)
 
 
-@pytest.mark.parametrize("name", list(Step.__dataclass_fields__))
+@pytest.mark.parametrize("name", sorted(set(Step.__dataclass_fields__) - {"by_hand", "masked"}))
 def test_a_missing_part_of_a_step_is_refused_by_name(data: dict[str, Any], name: str) -> None:
     del data["steps"][1][name]
     with pytest.raises(UserError, match=f"damaged.*{name}"):
@@ -190,3 +191,39 @@ def test_a_damaged_value_is_refused_when_the_file_is_read(
 def test_a_candidate_reads_as_token_and_probability() -> None:
     assert Candidate(3, 0.5) == (3, 0.5)
     assert (Candidate(3, 0.5).token, Candidate(3, 0.5).probability) == (3, 0.5)
+
+
+def test_a_step_by_hand_masks_again_and_writes() -> None:
+    step = Step(0, 0, (2,), (7,), (1.0,), 3, 0, by_hand=True, masked=(0, 1))
+    assert apply([4, 5, None, 6], step, TOKENS.eos) == [None, None, 7, 6]
+
+
+def test_a_branch_survives_json(trace: Trace) -> None:
+    changed = Step(1, 0, (2,), (7,), (1.0,), 22, 1, by_hand=True, masked=(0,))
+    branch = dataclasses.replace(trace, steps=(trace.steps[0], changed), texts={7: " laut", 8: "<b>"})
+    assert read_trace(branch.to_json()) == branch
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda text: text.replace('"confidences":[', '"confidences":[NaN,', 1), "NaN is no number"),
+        (lambda text: text.replace('"confidences":[', '"confidences":[1.5,', 1), "1.5 is no probability"),
+        (lambda text: text[:-20], "is no JSON"),
+        (lambda text: text + " " * LONGEST_FILE, "too big"),
+        (lambda text: "[" * 100_000, "no JSON"),
+        (lambda text: text.replace('"answer":[', '"answer":[[1,"lebih"],', 1), "the answer has 25 cells"),
+        (lambda text: text.replace('"fixed":{"3"', '"fixed":{"99"', 1), "position 99 lies outside"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_the_damage(trace: Trace, damage: Callable[[str], str], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        read_trace(damage(trace.to_json()))
+
+
+def test_the_question_is_the_last_message_of_the_prompt(trace: Trace) -> None:
+    names = ["<BOS>", "<|start_header_id|>", "user", "<|end_header_id|>", "\n\nApa", " itu?", "<|eot_id|>"]
+    names += ["<|start_header_id|>", "assistant", "<|end_header_id|>", "\n\n"]
+    chat = dataclasses.replace(trace, prompt=tuple(enumerate(names)))
+    assert chat.question == "Apa itu?"
+    assert trace.question == "Halo dunia"

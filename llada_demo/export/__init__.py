@@ -1,0 +1,1 @@
+"""A trace in other forms: what the player draws, and files."""
