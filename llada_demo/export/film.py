@@ -48,10 +48,9 @@ def head(options: SamplingOptions, question: str, fixed: Mapping[int, str], abou
 
 
 def end(trace: Trace) -> dict[str, Any]:
-    """What is known after the last step: every cell's final text, and which of them are the trailing ends."""
-    ends = {at for at, (token, text) in enumerate(trace.answer) if token == trace.eos or text in END_NAMES}
-    tail = next((at for at in range(len(trace.answer)) if set(range(at, len(trace.answer))) <= ends), None)
-    return {"cells": [text for _, text in trace.answer], "tail": len(trace.answer) if tail is None else tail}
+    """What is known after the last step: every cell's final text, and where the text ended (the rest is filler)."""
+    ends = [at for at, (token, text) in enumerate(trace.answer) if token == trace.eos or text in END_NAMES]
+    return {"cells": [text for _, text in trace.answer], "tail": ends[0] if ends else len(trace.answer)}
 
 
 class Camera:

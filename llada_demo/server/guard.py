@@ -23,7 +23,7 @@ STATIC = ("/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico", "/gr
 class Limits:
     """How much one visitor may send, and how often: generous for a person, narrow for a program."""
 
-    body_bytes: int = 256 * 1024
+    body_bytes: int = 6 * 2**20  # a recording that is opened has at most 5 MB
     uploads_max_bytes: int | None = None  # None: the upload route is closed
     requests_per_second: float = 30.0  # refill of a visitor's bucket; static files are not counted
     burst: int = 120

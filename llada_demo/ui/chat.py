@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,12 +20,11 @@ from llada_demo.ui.controls import (
     FIELDS,
     Controls,
     preset_choices,
-    preset_options,
     with_new_seed,
 )
+from llada_demo.ui.paced import paced
 from llada_demo.ui.words import EXAMPLES, TEXTS, Words, pick, say
 
-UPDATE_EVERY = 0.2  # seconds: a browser gets at most 5 updates a second, however fast the model is
 LIVE_ANSWERS = 16  # answers that are written at the same time; more wait in the queue
 log = logging.getLogger(__name__)
 
@@ -79,10 +77,7 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
     undo.click(tab.undo, [talk, records, language], view, cancels=writing, **private)
     talk.undo(tab.undo, [talk, records, language], view, cancels=writing, **private)
     gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **private)
-    for released in controls.released:
-        # A change that comes while another is mended must not be lost: the last one counts.
-        released(tab.mend, [language, *controls.components], controls.components, trigger_mode="always_last", **private)
-    preset.input(lambda name: controls.show(preset_options(name)), preset, controls.components, **private)
+    controls.wire(preset, language)
     for button, kind, save in ((markdown, "md", "llada.saveMarkdown"), (json_file, "json", "llada.saveJson")):
         button.click(tab.export(kind), [talk, records, system, language], download, **private).success(
             None, download, js=save, **private
@@ -169,17 +164,6 @@ class ChatTab:
         """An empty conversation."""
         return self._box(language, writing=False), [], [], ""
 
-    def mend(self, language: str, *values: Any) -> list[Any]:
-        """The nearest valid settings, with a message where something had to change."""
-        try:
-            options, told = self.controls.mended(values)
-        except UserError as error:
-            gr.Warning(error.in_language(language))
-            return [gr.skip() for _ in values]
-        for change in told:
-            gr.Info(change.in_language(language))
-        return self.controls.show(options, values)
-
     def export(self, kind: str) -> Any:
         """The handler that writes the conversation as "md" or "json", for the browser to save."""
 
@@ -206,12 +190,12 @@ class ChatTab:
         history: [{"role": "user" or "assistant", "content": text}, ...]. options_json: fields of SamplingOptions.
         """
         try:
-            options = SamplingOptions.from_dict(_parsed(options_json))
+            options = parsed_options(options_json)
             turns: list[Message] = [*_turns(history), {"role": "user", "content": conversation.checked(message)}]
             run = self.engine.start(conversation.for_model(turns, system_prompt), options, adapter or None)
         except UserError as error:
             raise gr.Error(error.in_language("id"), print_exception=False) from error
-        for _ in _paced(run):
+        for _ in paced(run):
             yield run.picture()
         yield run.text
 
@@ -237,7 +221,7 @@ class ChatTab:
             return
         earlier = list(records)[: conversation.answers(history)]
         try:
-            for first, _ in _paced(run):
+            for first, _ in paced(run):
                 box = self._box(language, writing=True, value="") if first else gr.skip()
                 yield box, _with(history, run.picture()), [*earlier, _record(run)], "" if first else gr.skip()
         except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
@@ -258,16 +242,6 @@ class ChatTab:
         return gr.update(submit_btn=False if writing else send, stop_btn=stop if writing else False, **value)
 
 
-def _paced(run: Any) -> Iterator[tuple[bool, Any]]:
-    """(first?, step or None): before the first step, and then at most every UPDATE_EVERY seconds."""
-    yield True, None
-    last = time.monotonic()
-    for step in run:
-        if time.monotonic() - last >= UPDATE_EVERY:
-            last = time.monotonic()
-            yield False, step
-
-
 def _with(history: Sequence[Message], answer: str) -> list[Message]:
     return conversation.shown([*history, {"role": "assistant", "content": answer}])
 
@@ -276,9 +250,10 @@ def _record(run: Any) -> conversation.Record:
     return conversation.record(run.options, run.stats(), run.about)
 
 
-def _parsed(options_json: str) -> Any:
+def parsed_options(options_json: str) -> SamplingOptions:
+    """The options of an API call. Raises UserError for what is no JSON or does not fit."""
     try:
-        return json.loads(options_json or "{}")
+        return SamplingOptions.from_dict(json.loads(options_json or "{}"))
     except ValueError as error:
         raise UserError(f"options_json bukan JSON: {error}.", f"options_json is no JSON: {error}.") from error
 

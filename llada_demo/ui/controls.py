@@ -57,16 +57,21 @@ def preset_options(name: str) -> SamplingOptions:
 class Controls:
     """The components of the sampling settings, and the way from their values to options."""
 
-    def __init__(self, words: Words, max_length: int) -> None:
-        """Builds the components where it is called. max_length: tokens that the model reads, L."""
-        self.longest = min(LONGEST, max_length - max_length // 4)
+    def __init__(self, words: Words, max_length: int, tab: str = "") -> None:
+        """Builds the components where it is called. max_length: tokens that the model reads, L; tab: goes before
+        the elements' ids, so that two tabs may have controls."""
+        self.longest, self.tab = min(LONGEST, max_length - max_length // 4), tab
         start = preset_options(DEFAULT_PRESET)
         self.components = [self._build(name, getattr(start, name), words) for name in FIELDS]
 
-    @property
-    def released(self) -> list[Any]:
-        """For each component, the event that says: the visitor is done with it."""
-        return [getattr(c, "release", None) or getattr(c, "blur", None) or c.input for c in self.components]
+    def wire(self, preset: gr.Radio, language: gr.Textbox) -> None:
+        """A preset sets them all; a control that is released mends what does not fit."""
+        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        preset.input(lambda name: self.show(preset_options(name)), preset, self.components, **private)
+        for control in self.components:
+            released = getattr(control, "release", None) or getattr(control, "blur", None) or control.input
+            # A change that comes while another is mended must not be lost: the last one counts.
+            released(self.mend, [language, *self.components], self.components, trigger_mode="always_last", **private)
 
     def read(self, values: Sequence[Any]) -> SamplingOptions:
         """Options from the values of the components; an empty seed is drawn.
@@ -78,6 +83,17 @@ class Controls:
     def mended(self, values: Sequence[Any]) -> tuple[SamplingOptions, list[OptionsError]]:
         """The nearest valid options and what had to change."""
         return nearest_valid(parse(values))
+
+    def mend(self, language: str, *values: Any) -> list[Any]:
+        """A handler: the nearest valid settings, with a message where something had to change."""
+        try:
+            options, told = self.mended(values)
+        except UserError as error:
+            gr.Warning(error.in_language(language))
+            return [gr.skip() for _ in values]
+        for change in told:
+            gr.Info(change.in_language(language))
+        return self.show(options, values)
 
     def show(self, options: SamplingOptions, now: Sequence[Any] | None = None) -> list[Any]:
         """Updates for the components so that they say `options`; the seed and the words stay as written.
@@ -93,7 +109,7 @@ class Controls:
     def _build(self, name: str, value: Any, words: Words) -> Any:
         about: Spec = spec(name)
         says = {"label": about.label, "info": about.help}
-        identity = {"elem_id": f"option-{name.replace('_', '-')}", "interactive": True}
+        identity = {"elem_id": f"{self.tab}option-{name.replace('_', '-')}", "interactive": True}
         if name == "seed":
             says["info"] = TEXTS["seed_help"]
             return words.make(gr.Textbox, words=says, value="", max_lines=1, **identity)

@@ -10,10 +10,14 @@ import gradio as gr
 from llada_demo.engine import Engine
 from llada_demo.ui.chat import build_chat
 from llada_demo.ui.theme import STYLES, head, theme
+from llada_demo.ui.unmasking import build_unmasking
 from llada_demo.ui.words import Words, pick, say
 
 # One entry a tab: its name's key, and the function that builds it into the open Blocks.
-TABS: dict[str, Callable[[Engine, Words, gr.Textbox], None]] = {"tab_chat": build_chat}
+TABS: dict[str, Callable[[Engine, Words, gr.Textbox], None]] = {
+    "tab_chat": build_chat,
+    "tab_unmasking": build_unmasking,
+}
 WAITING = 64  # requests that may wait in the queue
 THREADS = 80  # handlers that may run at once
 

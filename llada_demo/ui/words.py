@@ -9,6 +9,7 @@ import gradio as gr
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     "tab_chat": ("Obrolan", "Chat"),
+    "tab_unmasking": ("Visualisasi", "Unmasking"),
     "switch_language": ("English", "Indonesia"),
     "switch_theme": ("◐ Tema", "◐ Theme"),
     "conversation": ("Percakapan", "Conversation"),
@@ -44,6 +45,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Kosong: benih baru untuk setiap jawaban. Benih dan pengaturan yang sama memberi jawaban yang sama.",
         "Empty: a new seed for every answer. The same seed and settings give the same answer.",
     ),
+    "film_prompt": ("Pertanyaan", "Question"),
+    "film_hint": (
+        "Tulis pertanyaan dan lihat jawabannya ditulis; [mask:2] membuka dua token di tengah kalimat",
+        "Ask, and watch the answer being written; [mask:2] opens two tokens in a sentence",
+    ),
+    "film_run": ("Tulis", "Write"),
+    "scenes": ("Rekaman siap putar", "Recorded scenes"),
+    "go_on": ("Lanjutkan dari langkah ini", "Go on from this step"),
+    "save_trace": ("Simpan rekaman", "Save the recording"),
+    "open_trace": ("Buka rekaman", "Open a recording"),
     "threshold_help_off": ("0: jadwal saja. ", "0: the schedule alone. "),
 }  # fmt: skip
 
@@ -64,6 +75,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "nothing_to_answer": ("Belum ada pesan untuk dijawab.", "There is no message to answer yet."),
     "nothing_to_download": ("Belum ada percakapan untuk diunduh.", "There is no conversation to download yet."),
+    "no_trace": (
+        "Belum ada jawaban di papan. Tulis pertanyaan, atau pilih sebuah rekaman.",
+        "There is no answer on the board yet. Ask something, or choose a recording.",
+    ),
+    "no_change": (
+        "Belum ada yang berubah di langkah ini. Pilih sebuah kata di papan dan tetapkan atau topengkan.",
+        "Nothing is changed in this step yet. Choose a word on the board and set it or mask it.",
+    ),
     "message_too_long": (
         "Pesan ini {length} karakter; paling banyak {limit}. Pendekkan dahulu.",
         "This message has {length} characters; the most is {limit}. Shorten it first.",

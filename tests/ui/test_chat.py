@@ -38,8 +38,8 @@ def alone(engine: Engine, message: str, **options) -> str:
     return run.text
 
 
-def test_the_only_public_endpoint_is_chat(address: str):
-    assert list(new_client(address).view_api(return_format="dict")["named_endpoints"]) == ["/chat"]
+def test_the_public_endpoints_are_those_of_the_readme(address: str):
+    assert list(new_client(address).view_api(return_format="dict")["named_endpoints"]) == ["/chat", "/unmask"]
 
 
 def test_chat_streams_masks_that_turn_into_the_answer(address: str, engine: Engine):

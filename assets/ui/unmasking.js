@@ -1,0 +1,87 @@
+// The unmasking tab: from the server's lines to the player, and from the player back.
+Object.assign(window.llada, {
+  unmasking: {
+    run: null, // whose lines are on the board
+    read: 0, // characters of them that were read
+
+    /** The player, made when it is first needed. */
+    player() {
+      const place = document.getElementById("unmasking-board");
+      if (!place) return null;
+      let root = place.querySelector(".player");
+      if (!root) {
+        root = place.appendChild(document.createElement("div"));
+        new window.llada.Player(root, { steer: true });
+      }
+      return root.llada;
+    },
+
+    /** Lines of JSON that grow at their end: {run, head}, {frame}, ..., {end}; or one line {run, film}. */
+    watch(text) {
+      const player = window.llada.unmasking.player();
+      if (!player || !text) return;
+      const own = window.llada.unmasking;
+      const run = text.slice(0, 24);
+      if (run !== own.run) [own.run, own.read] = [run, 0];
+      const fresh = text.slice(own.read, text.lastIndexOf("\n") + 1);
+      own.read += fresh.length;
+      const frames = [];
+      for (const line of fresh.split("\n").filter(Boolean)) {
+        const data = JSON.parse(line);
+        if (data.film) player.load(data.film, own.step);
+        if (data.head) player.begin(data.head);
+        if (data.frame) frames.push(data.frame);
+        if (data.end) {
+          if (frames.length) player.add(frames.splice(0));
+          player.finish(data.end);
+        }
+      }
+      own.step = undefined;
+      if (frames.length) player.add(frames);
+    },
+
+    /** What was changed on the board, for the server. */
+    steering(trace, message, language) {
+      const player = window.llada.unmasking.player();
+      return [null, player?.head ? player.steering() : "", language];
+    },
+
+    /** A recording from the visitor's disk; "" where nothing was chosen. */
+    open(message, language) {
+      return new Promise((resolve) => {
+        const picker = document.createElement("input");
+        picker.type = "file";
+        picker.accept = ".json,application/json";
+        picker.addEventListener("cancel", () => resolve(["", language]));
+        picker.addEventListener("change", async () => {
+          const file = picker.files[0];
+          // One character more than is allowed is enough for the server to say that it is too much.
+          resolve([file ? await file.slice(0, 5 * 2 ** 20 + 1).text() : "", language]);
+        });
+        picker.click();
+      });
+    },
+
+    save(text) {
+      window.llada.save(text, `llada-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.json`,
+        "application/json");
+    },
+  },
+});
+
+// A link opens a recorded scene at a step: ?trace=NAME&step=12. Without one, the first scene waits on the board.
+(() => {
+  const wish = new URLSearchParams(location.search);
+  const name = wish.get("trace");
+  let done = false;
+  new MutationObserver(() => {
+    const tabs = [...document.querySelectorAll("#tabs [role=tab]")];
+    if (name && !done && tabs[1] && tabs[1].getAttribute("aria-selected") !== "true") tabs[1].click();
+    const scenes = [...document.querySelectorAll("#scenes input[type=radio]")];
+    const scene = scenes.find((one) => one.value === name) || (name ? null : scenes[0]);
+    if (done || !scene || !scene.checkVisibility()) return;
+    done = true;
+    if (wish.get("step")) window.llada.unmasking.step = Number(wish.get("step")) || 0;
+    if (!window.llada.unmasking.run) scene.click();
+  }).observe(document.documentElement, { subtree: true, childList: true, attributes: true });
+})();

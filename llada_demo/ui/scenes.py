@@ -1,0 +1,38 @@
+"""Recorded runs with a title and a speaker's note, from assets/traces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from llada_demo.core.trace import Trace
+
+TRACES = Path(__file__).resolve().parents[2] / "assets" / "traces"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """title, note: (Indonesian, English)."""
+
+    title: tuple[str, str]
+    note: tuple[str, str]
+    trace: Trace
+
+
+def read_scenes(folder: Path = TRACES) -> dict[str, Scene]:
+    """{name: scene} of the files in a folder, in the order of their names."""
+    return {path.stem: read_scene(path) for path in sorted(folder.glob("*.json"))}
+
+
+def read_scene(path: Path) -> Scene:
+    """One file: {"title": [id, en], "note": [id, en], "trace": ...}."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    (title, english), (note, remark) = data["title"], data["note"]
+    return Scene((title, english), (note, remark), Trace.from_dict(data["trace"]))
+
+
+def scene_choices(scenes: Mapping[str, Scene]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(label, name) pairs in Indonesian, and in English."""
+    return [(s.title[0], name) for name, s in scenes.items()], [(s.title[1], name) for name, s in scenes.items()]

@@ -1,0 +1,192 @@
+"""The unmasking tab: how an answer was written, step by step, and what could have stood there."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from llada_demo.core.chat import SYSTEM_PROMPT, Message
+from llada_demo.core.errors import UserError
+from llada_demo.core.trace import Trace, read_trace
+from llada_demo.engine import Engine
+from llada_demo.engine.fill import fill_in, has_gaps
+from llada_demo.export.film import Camera, end, film, head
+from llada_demo.ui.chat import parsed_options
+from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
+from llada_demo.ui.paced import paced
+from llada_demo.ui.scenes import Scene, read_scenes, scene_choices
+from llada_demo.ui.words import TEXTS, Words, pick, say
+
+LIVE_RUNS = 16
+CANDIDATES = 5
+log = logging.getLogger(__name__)
+
+Frame = tuple[Any, ...]  # (box, reel, trace)
+
+
+def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
+    """Builds the tab into the open Blocks, and the endpoint /unmask."""
+    tab = UnmaskingTab(engine)
+    trace = gr.State(None)
+    scenes = words.make(
+        gr.Radio, words={"label": "scenes", "choices": scene_choices(tab.scenes)}, value=None, elem_id="scenes",
+    )  # fmt: skip
+    box = words.make(
+        gr.Textbox, words={"label": "film_prompt", "placeholder": "film_hint", "submit_btn": "film_run"},
+        show_label=False, lines=1, max_lines=4, elem_id="film-prompt", stop_btn=False,
+    )  # fmt: skip
+    gr.HTML("", elem_id="unmasking-board")
+    with gr.Row(elem_id="film-actions"):
+        go_on, save, open_ = (
+            words.make(gr.Button, words={"value": key}, size="sm", elem_id=key.replace("_", "-"), min_width=90)
+            for key in ("go_on", "save_trace", "open_trace")
+        )
+    preset = words.make(
+        gr.Radio, words={"label": "preset", "choices": preset_choices()}, value=DEFAULT_PRESET, elem_id="film-preset",
+    )  # fmt: skip
+    with (
+        words.make(gr.Accordion, words={"label": "settings"}, open=False, elem_id="film-settings"),
+        gr.Row(elem_id="film-sampling"),
+    ):
+        controls = Controls(words, engine.max_length, tab="film-")
+    tab.controls = controls
+    reel = gr.Textbox(visible="hidden", elem_id="reel")
+    message = gr.Textbox(visible="hidden", elem_id="film-message")
+
+    view = [box, reel, trace]
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    model: dict[str, Any] = {**private, "concurrency_id": "model", "concurrency_limit": LIVE_RUNS}
+    writing = [
+        box.submit(tab.write, [box, language, *controls.components], view, **model),
+        go_on.click(tab.go_on, [trace, message, language], view, js="llada.unmasking.steering", **model),
+    ]
+    box.stop(None, cancels=writing, **private).then(tab.stop, language, box, **private)
+    reel.change(None, reel, None, js="llada.unmasking.watch", **private)
+    scenes.input(tab.scene, [scenes, language], view, **private)
+    open_.click(tab.open, [message, language], view, js="llada.unmasking.open", **private)
+    save.click(tab.save, [trace, language], message, **private).success(
+        None, message, js="llada.unmasking.save", **private
+    )
+    controls.wire(preset, language)
+    gr.api(tab.api_unmask, api_name="unmask", concurrency_id="model", concurrency_limit=LIVE_RUNS)
+
+
+class UnmaskingTab:
+    """The handlers: controls -> engine -> view -> yield."""
+
+    controls: Controls
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.scenes = engine, read_scenes()
+
+    def write(self, text: str, language: str, *values: Any) -> Iterator[Frame]:
+        """A question, or a text with gaps, answered live."""
+        yield from self._run(lambda: self._start(text or "", self.controls.read(values)), language)
+
+    def go_on(self, trace: Trace | None, steering: str, language: str) -> Iterator[Frame]:
+        """The run on the board from the step that is shown, with what was changed there by hand."""
+
+        def start() -> Any:
+            if trace is None:
+                raise UserError(say("no_trace", "id"), say("no_trace", "en"))
+            wish = json.loads(steering or "{}")
+            if not wish.get("edits"):
+                raise UserError(say("no_change", "id"), say("no_change", "en"))
+            edits = {int(at): what for at, what in wish["edits"].items()}
+            return self.engine.resume(trace, int(wish["step"]), edits, CANDIDATES)
+
+        yield from self._run(start, language)
+
+    def stop(self, language: str) -> Any:
+        """What is written stays on the board."""
+        return self._box(language, writing=False)
+
+    def scene(self, name: str, language: str) -> Frame:
+        """A recorded run."""
+        found = self.scenes.get(name)
+        return (
+            (gr.skip(), gr.skip(), gr.skip())
+            if found is None
+            else (gr.skip(), self._reel(found, language), found.trace)
+        )
+
+    def open(self, text: str, language: str) -> Frame:
+        """A run from a file, with everything in it checked."""
+        if not text:
+            return gr.skip(), gr.skip(), gr.skip()
+        try:
+            trace = read_trace(text)
+        except UserError as error:
+            gr.Warning(error.in_language(language))
+            return gr.skip(), gr.skip(), gr.skip()
+        return gr.skip(), _whole(film(trace, recorded=True)), trace
+
+    def save(self, trace: Trace | None, language: str) -> str:
+        """The run as a file, for the browser to save."""
+        if trace is None:
+            raise gr.Error(say("no_trace", language), print_exception=False)
+        return trace.to_json()
+
+    def api_unmask(self, prompt: str, adapter: str = "", options_json: str = "{}") -> dict[str, Any]:
+        """The trace of an answer as JSON, with the candidates of every step."""
+        try:
+            run = self._start(prompt, parsed_options(options_json), adapter or None)
+        except UserError as error:
+            raise gr.Error(error.in_language("id"), print_exception=False) from error
+        for _ in run:
+            pass
+        return run.trace().to_dict()
+
+    def _start(self, text: str, options: Any, adapter: str | None = None) -> Any:
+        if has_gaps(text):
+            text, options = fill_in(self.engine.tokenizer, text, options)
+        messages: list[Message] = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": text}]
+        return self.engine.start(messages, options, adapter, CANDIDATES)
+
+    def _run(self, start: Any, language: str) -> Iterator[Frame]:
+        """Frames of a run while it is written: lines that are only ever appended, and at the end the trace."""
+        try:
+            run = start()
+        except UserError as error:
+            gr.Warning(error.in_language(language))
+            yield self._box(language, writing=False), gr.skip(), gr.skip()
+            return
+        fixed = {at: run.token_text(token) for at, token in run.prepared.fixed.items()}
+        shoot = Camera(run.token_text)
+        opening = head(run.options, run.trace().question, fixed, run.about)
+        lines = [_line(run=uuid.uuid4().hex[:8], head=opening), *(_line(frame=shoot.frame(s)) for s in run.earlier)]
+        sent = len(run.earlier)
+        try:
+            for first, _ in paced(run):
+                lines += [_line(frame=shoot.frame(step)) for step in run.steps[sent:]]
+                sent = len(run.steps)
+                yield self._box(language, writing=True) if first else gr.skip(), "".join(lines), gr.skip()
+        except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
+            number = uuid.uuid4().hex[:8]
+            log.exception("request %s failed", number)
+            gr.Warning(say("failed", language, id=number))
+        trace = run.trace()
+        lines += [_line(frame=shoot.frame(step)) for step in run.steps[sent:]] + [_line(end=end(trace))]
+        yield self._box(language, writing=False), "".join(lines), trace
+
+    def _reel(self, scene: Scene, language: str) -> str:
+        told = film(scene.trace, title=pick(scene.title, language), note=pick(scene.note, language), recorded=True)
+        return _whole(told)
+
+    def _box(self, language: str, writing: bool) -> Any:
+        """The question's box, with its button for writing or for stopping."""
+        run, stop = (pick(TEXTS[key], language) for key in ("film_run", "stop"))
+        return gr.update(submit_btn=False if writing else run, stop_btn=stop if writing else False)
+
+
+def _line(**data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _whole(told: dict[str, Any]) -> str:
+    return _line(run=uuid.uuid4().hex[:8], film=told)

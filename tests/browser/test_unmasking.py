@@ -1,0 +1,197 @@
+"""The unmasking tab as a lecturer uses it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from llada_demo.core.trace import Trace, read_trace
+
+pytestmark = pytest.mark.browser
+
+CELL = "#unmasking-board .board .cell"
+
+
+def open_tab(page: Page) -> None:
+    page.get_by_role("tab", name="Visualisasi").click()
+    expect(page.locator("#film-prompt textarea")).to_be_visible()
+
+
+def write(page: Page, text: str) -> None:
+    """Asks, and waits until the answer is whole and its cells have their final widths."""
+    page.fill("#film-prompt textarea", text)
+    page.press("#film-prompt textarea", "Enter")
+    expect(page.locator("#unmasking-board .question")).to_be_visible()
+    expect(page.locator("#unmasking-board .player:not(.live)")).to_be_visible()
+    expect(page.locator("#film-prompt .submit-button")).to_be_visible()
+
+
+def player(page: Page, expression: str) -> Any:
+    """A value of the player's, for example `player(page, "p.at")`."""
+    return page.evaluate(
+        f"() => {{ const p = document.querySelector('#unmasking-board .player').llada; return {expression}; }}"
+    )
+
+
+def stand(page: Page, step: int) -> None:
+    player(page, f"p.go({step})")
+
+
+def saved(page: Page) -> Trace:
+    with page.expect_download() as download:
+        page.click("#save-trace")
+    return read_trace(Path(download.value.path()).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_a_question_is_written_live_and_replayed_with_the_keyboard(visit: Callable, width: int) -> None:
+    page = visit(width).page
+    open_tab(page)
+    write(page, "Apa itu fotosintesis?")
+    expect(page.locator("#unmasking-board .question")).to_have_text("Apa itu fotosintesis?")
+    page.locator("#unmasking-board .player").focus()
+    page.keyboard.press("Home")
+    assert player(page, "p.at") == 0
+    masks = page.locator(f"{CELL}[data-state=mask]")
+    assert masks.count() == player(page, "p.head.length")
+    page.keyboard.press("ArrowRight")
+    assert player(page, "p.at") == 1
+    assert page.locator(f"{CELL}[data-state=new]").count() == len(player(page, "p.frames[0].p"))
+    page.keyboard.press("End")
+    assert player(page, "p.at === p.frames.length")
+    page.keyboard.press("5")
+    assert player(page, "p.speed") == 4
+    page.keyboard.press("Space")
+    assert player(page, "p.playing")
+    page.keyboard.press("Space")
+    assert not player(page, "p.playing")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_no_cell_moves_and_every_frame_is_the_models_canvas(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    write(page, "Ceritakan tentang seekor kucing.")
+    trace = saved(page)
+    boxes = "[...document.querySelectorAll('%s')].map((c) => c.getBoundingClientRect()).map((r) => [r.x, r.y, r.width])"
+    first = None
+    for step in range(len(trace.steps) + 1):
+        stand(page, step)
+        now = page.evaluate(boxes % CELL)
+        first = first or now
+        assert all(
+            abs(a - b) <= 0.5 for old, new in zip(first, now, strict=True) for a, b in zip(old, new, strict=True)
+        )
+        shown = player(page, "p.now.map((cell, at) => cell === null ? null : p.textOf(at, cell))")
+        for at, token in enumerate(trace.answer_at(step)):
+            if token is None:
+                assert shown[at] is None
+            elif at not in trace.steps[-1].unasked:
+                assert shown[at] == trace.answer[at][1]
+
+
+def test_a_candidate_is_chosen_and_the_run_goes_on_from_there(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    write(page, "Apa itu hujan?")
+    before = saved(page)
+    stand(page, 2)
+    at = before.steps[1].positions[0]
+    page.locator(CELL).nth(at).click()
+    expect(page.locator("#unmasking-board .where")).to_contain_text("langkah 2")
+    choice = page.locator("#unmasking-board button.candidate").nth(2)
+    chosen = dict(before.steps[1].candidates)[at][2].token
+    choice.click()
+    expect(page.locator("#unmasking-board .edits")).to_contain_text("1 perubahan")
+    page.click("#go-on")
+    expect(page.locator("#unmasking-board .edits")).to_have_count(0)
+    expect(page.locator("#unmasking-board .player:not(.live)")).to_be_visible()
+    expect(page.locator("#film-prompt .submit-button")).to_be_visible()
+    branch = saved(page)
+    assert branch.steps[:2] == before.steps[:2]
+    assert branch.steps[2].by_hand
+    assert branch.answer[at][0] == chosen
+
+
+def test_going_on_without_a_change_says_what_to_do(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    write(page, "Halo!")
+    page.click("#go-on")
+    expect(page.locator(".toast-body").first).to_contain_text("Belum ada yang berubah")
+
+
+def test_a_fill_in_keeps_its_words(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    write(page, "Ibu kota Jawa Barat adalah [mask:2].")
+    stand(page, 0)
+    assert page.locator(f"{CELL}[data-state=mask]").count() == 2
+    stand(page, 2)
+    assert "Ibu kota Jawa Barat adalah" in "".join(player(page, "p.end.cells"))
+
+
+def test_a_saved_run_is_opened_again_and_a_damaged_one_is_refused(visit: Callable, tmp_path: Path) -> None:
+    page = visit().page
+    open_tab(page)
+    write(page, "Apa itu laut?")
+    trace = saved(page)
+    (tmp_path / "good.json").write_text(trace.to_json(), encoding="utf-8")
+    (tmp_path / "bad.json").write_text(trace.to_json()[:-30], encoding="utf-8")
+    for name in ("good.json", "bad.json"):
+        with page.expect_file_chooser() as chooser:
+            page.click("#open-trace")
+        chooser.value.set_files(tmp_path / name)
+        if name == "good.json":
+            expect(page.locator("#unmasking-board .note")).to_contain_text("Rekaman")
+    expect(page.locator(".toast-body").first).to_contain_text("bukan JSON")
+    assert saved(page) == trace
+
+
+@pytest.mark.parametrize(
+    "text", ["<img src=x onerror=window.hit=1>", "${alert(1)}", "</script><script>window.hit=1</script>"]
+)
+def test_hostile_token_text_is_shown_as_characters(visit: Callable, tmp_path: Path, text: str) -> None:
+    page = visit().page
+    open_tab(page)
+    write(page, "Halo!")
+    data = json.loads(saved(page).to_json())
+    data["answer"][0][1] = text
+    for token in data["texts"]:
+        data["texts"][token] = text
+    data["prompt"] = [[1, text]]
+    (tmp_path / "hostile.json").write_text(json.dumps(data), encoding="utf-8")
+    with page.expect_file_chooser() as chooser:
+        page.click("#open-trace")
+    chooser.value.set_files(tmp_path / "hostile.json")
+    expect(page.locator("#unmasking-board .question")).to_have_text(text)
+    page.wait_for_timeout(500)
+    player(page, "p.choose(0, true)")
+    assert page.evaluate("window.hit") is None
+
+
+def test_presentation_shows_the_board_large_and_escape_leaves_it(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    write(page, "Halo!")
+    page.locator("#unmasking-board .player").focus()
+    page.keyboard.press("f")
+    size = "parseFloat(getComputedStyle(document.querySelector('#unmasking-board .board')).fontSize)"
+    assert page.evaluate(size) >= 32
+    expect(page.locator("#unmasking-board .legend")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator("#unmasking-board .legend")).to_be_visible()
+
+
+def test_less_motion_does_not_play_by_itself(visit: Callable) -> None:
+    page = visit(reduced_motion="reduce").page
+    open_tab(page)
+    write(page, "Halo!")
+    player(page, "p.load({ head: p.head, frames: p.frames, end: p.end })")
+    assert not player(page, "p.playing")
+    assert player(page, "p.at") == 0
