@@ -12,10 +12,10 @@ window.llada = {
     return language;
   },
 
-  /** Offers a text to the visitor as a file; nothing is kept on the server. */
+  /** Offers a text (or bytes) to the visitor as a file; nothing is kept on the server. */
   save(text, name, type) {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+    link.href = URL.createObjectURL(new Blob([text], { type: typeof text === "string" ? `${type};charset=utf-8` : type }));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);

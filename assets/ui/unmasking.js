@@ -62,9 +62,20 @@ Object.assign(window.llada, {
       });
     },
 
+    /** Which step is shown, for a picture of it. */
+    at(trace, kind, message, language) {
+      const player = window.llada.unmasking.player();
+      return [null, kind, String(player?.at ?? ""), language];
+    },
+
+    /** A file from the server: {ending, data in base64}. */
     save(text) {
-      window.llada.save(text, `llada-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.json`,
-        "application/json");
+      if (!text) return;
+      const { ending, data } = JSON.parse(text);
+      const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+      const type = { json: "application/json", html: "text/html", gif: "image/gif", mp4: "video/mp4", png: "image/png" };
+      window.llada.save(bytes, `llada-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.${ending}`,
+        type[ending]);
     },
   },
 });

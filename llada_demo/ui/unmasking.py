@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -15,14 +17,25 @@ from llada_demo.core.errors import UserError
 from llada_demo.core.trace import Trace, read_trace
 from llada_demo.engine import Engine
 from llada_demo.engine.fill import fill_in, has_gaps
+from llada_demo.export.files import export
 from llada_demo.export.film import Camera, end, film, head
 from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
-from llada_demo.ui.paced import paced
+from llada_demo.ui.paced import UPDATE_EVERY, paced
 from llada_demo.ui.scenes import Scene, read_scenes, scene_choices
 from llada_demo.ui.words import TEXTS, Words, pick, say
 
 LIVE_RUNS = 16
+FILES = {  # what the visitor chooses -> format and size
+    "JSON": ("json", "wide"),
+    "HTML": ("html", "wide"),
+    "GIF 1280×720": ("gif", "wide"),
+    "GIF 1080×1080": ("gif", "square"),
+    "MP4 1280×720": ("mp4", "wide"),
+    "MP4 1080×1080": ("mp4", "square"),
+    "PNG 1280×720": ("png", "wide"),
+    "PNG 1080×1080": ("png", "square"),
+}
 CANDIDATES = 5
 log = logging.getLogger(__name__)
 
@@ -42,10 +55,15 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
     )  # fmt: skip
     gr.HTML("", elem_id="unmasking-board")
     with gr.Row(elem_id="film-actions"):
-        go_on, save, open_ = (
+        go_on, open_, save, leave = (
             words.make(gr.Button, words={"value": key}, size="sm", elem_id=key.replace("_", "-"), min_width=90)
-            for key in ("go_on", "save_trace", "open_trace")
+            for key in ("go_on", "open_trace", "save_trace", "leave_export")
         )
+        kind = words.make(
+            gr.Dropdown, words={"label": "save_as"}, choices=list(FILES), value="JSON", elem_id="save-as",
+            min_width=150, container=False,
+        )  # fmt: skip
+    told = gr.Markdown("", elem_id="film-status", container=False)
     preset = words.make(
         gr.Radio, words={"label": "preset", "choices": preset_choices()}, value=DEFAULT_PRESET, elem_id="film-preset",
     )  # fmt: skip
@@ -69,9 +87,9 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
     reel.change(None, reel, None, js="llada.unmasking.watch", **private)
     scenes.input(tab.scene, [scenes, language], view, **private)
     open_.click(tab.open, [message, language], view, js="llada.unmasking.open", **private)
-    save.click(tab.save, [trace, language], message, **private).success(
-        None, message, js="llada.unmasking.save", **private
-    )
+    saving = save.click(tab.save, [trace, kind, message, language], [told, message], js="llada.unmasking.at", **private)
+    saving.success(None, message, None, js="llada.unmasking.save", **private)
+    leave.click(lambda: ("", ""), None, [told, message], cancels=[saving], **private)
     controls.wire(preset, language)
     gr.api(tab.api_unmask, api_name="unmask", concurrency_id="model", concurrency_limit=LIVE_RUNS)
 
@@ -126,11 +144,26 @@ class UnmaskingTab:
             return gr.skip(), gr.skip(), gr.skip()
         return gr.skip(), _whole(film(trace, recorded=True)), trace
 
-    def save(self, trace: Trace | None, language: str) -> str:
-        """The run as a file, for the browser to save."""
+    def save(self, trace: Trace | None, name: str, step: str, language: str) -> Iterator[tuple[str, str]]:
+        """The run as a file: (how far it is, nothing), and at the end (nothing, the file for the browser to save).
+
+        No file lies on the server, so none is left behind by a page that was closed.
+        """
         if trace is None:
             raise gr.Error(say("no_trace", language), print_exception=False)
-        return trace.to_json()
+        kind, size = FILES[name]
+        work = export(trace, kind, size, int(step) if step.isdigit() else None)
+        told = 0.0
+        while True:
+            try:
+                done, of = next(work)
+            except StopIteration as finished:
+                data = base64.b64encode(finished.value).decode()
+                yield "", json.dumps({"ending": kind, "data": data})
+                return
+            if time.monotonic() - told > UPDATE_EVERY:
+                told = time.monotonic()
+                yield say("exporting", language, name=name, done=done, of=of), ""
 
     def api_unmask(self, prompt: str, adapter: str = "", options_json: str = "{}") -> dict[str, Any]:
         """The trace of an answer as JSON, with the candidates of every step."""

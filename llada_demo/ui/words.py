@@ -53,7 +53,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "film_run": ("Tulis", "Write"),
     "scenes": ("Rekaman siap putar", "Recorded scenes"),
     "go_on": ("Lanjutkan dari langkah ini", "Go on from this step"),
-    "save_trace": ("Simpan rekaman", "Save the recording"),
+    "save_trace": ("Simpan", "Save"),
+    "save_as": ("Simpan sebagai", "Save as"),
+    "leave_export": ("Batal menyimpan", "Cancel saving"),
     "open_trace": ("Buka rekaman", "Open a recording"),
     "threshold_help_off": ("0: jadwal saja. ", "0: the schedule alone. "),
 }  # fmt: skip
@@ -79,6 +81,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Belum ada jawaban di papan. Tulis pertanyaan, atau pilih sebuah rekaman.",
         "There is no answer on the board yet. Ask something, or choose a recording.",
     ),
+    "exporting": ("{name}: gambar {done} dari {of}", "{name}: picture {done} of {of}"),
     "no_change": (
         "Belum ada yang berubah di langkah ini. Pilih sebuah kata di papan dan tetapkan atau topengkan.",
         "Nothing is changed in this step yet. Choose a word on the board and set it or mask it.",

@@ -42,10 +42,17 @@ def stand(page: Page, step: int) -> None:
     player(page, f"p.go({step})")
 
 
-def saved(page: Page) -> Trace:
+def save_as(page: Page, name: str) -> bytes:
+    """The file that the page offers."""
+    page.click("#save-as input")
+    page.get_by_role("option", name=name, exact=True).click()
     with page.expect_download() as download:
         page.click("#save-trace")
-    return read_trace(Path(download.value.path()).read_text(encoding="utf-8"))
+    return Path(download.value.path()).read_bytes()
+
+
+def saved(page: Page) -> Trace:
+    return read_trace(save_as(page, "JSON").decode())
 
 
 @pytest.mark.parametrize("width", [375, 1280])
@@ -195,3 +202,28 @@ def test_less_motion_does_not_play_by_itself(visit: Callable) -> None:
     player(page, "p.load({ head: p.head, frames: p.frames, end: p.end })")
     assert not player(page, "p.playing")
     assert player(page, "p.at") == 0
+
+
+def test_every_file_is_saved_with_its_content_and_the_page_plays_without_a_network(
+    visit: Callable, browser: Any, tmp_path: Path
+) -> None:
+    page = visit().page
+    open_tab(page)
+    write(page, "Apa itu awan?")
+    steps = len(saved(page).steps)
+    stand(page, 1)
+    assert save_as(page, "GIF 1280×720")[:6] == b"GIF89a"
+    assert b"ftyp" in save_as(page, "MP4 1080×1080")[:16]
+    assert save_as(page, "PNG 1080×1080")[:4] == b"\x89PNG"
+    (tmp_path / "run.html").write_bytes(save_as(page, "HTML"))
+    context = browser.new_context(offline=True, locale="id-ID")
+    alone = context.new_page()
+    complaints: list[str] = []
+    alone.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    alone.on("pageerror", lambda e: complaints.append(str(e)))
+    alone.goto((tmp_path / "run.html").as_uri())
+    expect(alone.locator(".player .question")).to_have_text("Apa itu awan?")
+    expect(alone.locator(".player .line")).to_contain_text(f"Langkah {steps} dari {steps}")
+    expect(alone.locator(".player .cell[data-state=mask]:not(.sample)")).to_have_count(0)
+    assert complaints == []
+    context.close()
