@@ -54,11 +54,18 @@
   }
 
   class Player {
-    /** options.steer: words can be changed by hand, and `steering()` tells how. */
+    /** options.steer: words can be changed by hand, and `steering()` tells how; options.follows: the player whose
+        clock this one has, which shows its own run at the same step. */
     constructor(root, options = {}) {
       this.root = root;
       this.steer = Boolean(options.steer);
+      this.leader = options.follows || null;
+      if (this.leader) {
+        this.leader.follower = this;
+        root.classList.add("follower");
+      }
       this.at = 0; // frames that are shown
+      this.clock = 0; // the same, of the longer of two runs that share a clock
       this.speed = 1;
       this.playing = false;
       this.showEnds = false;
@@ -70,6 +77,16 @@
       this.build();
       root.llada = this;
       new MutationObserver(() => this.relabel()).observe(document.documentElement, { attributeFilter: ["lang"] });
+    }
+
+    /** Frames of the longer of two runs that share a clock. */
+    get count() {
+      return Math.max(this.frames.length, this.follower?.head ? this.follower.frames.length : 0);
+    }
+
+    /** Whether the runs on this clock are whole. */
+    get whole() {
+      return Boolean(this.end && (!this.follower?.head || this.follower.end));
     }
 
     get words() {
@@ -85,7 +102,8 @@
       this.learn(film.frames);
       this.finish(film.end);
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      if (step !== undefined) this.show(Math.max(0, Math.min(step, this.frames.length)));
+      if (this.leader) return;
+      if (step !== undefined) this.show(Math.max(0, Math.min(step, this.count)));
       else if (!still) this.play();
     }
 
@@ -100,6 +118,7 @@
       this.chosen = null;
       this.locked = false;
       this.at = 0;
+      this.clock = 0;
       this.lay();
       this.show(0);
     }
@@ -108,17 +127,19 @@
     add(frames) {
       this.learn(frames);
       this.frames.push(...frames);
-      this.scrub.max = this.frames.length;
-      if (!this.playing && this.following) this.play();
+      const clock = this.leader || this;
+      clock.scrub.max = clock.count;
+      if (clock.head && !clock.playing && clock.following) clock.play();
     }
 
     /** The end of a run: the final texts give the cells their final widths. */
     finish(end) {
       this.end = end;
       this.finals = new Map(this.frames.flatMap((frame) => frame.p.map((at, k) => [at, frame.t[k]])));
-      this.scrub.max = this.frames.length;
+      const clock = this.leader || this;
+      clock.scrub.max = clock.count;
       this.lay();
-      this.show(this.at);
+      this.show(clock.clock);
     }
 
     learn(frames) {
@@ -146,14 +167,16 @@
 
     /** Shows the answer after `count` frames. */
     show(count) {
-      if (count !== this.at) this.edits.clear();
-      this.at = count;
-      this.following = count === this.frames.length && !this.end;
-      const cells = this.state(count);
+      if (count !== this.clock) this.edits.clear();
+      this.at = Math.min(count, this.frames.length);
+      this.clock = count;
+      this.following = count === this.count && !this.whole;
+      const cells = this.state(this.at);
       this.now = cells;
       for (let at = 0; at < cells.length; at += 1) this.draw(at, cells[at]);
       this.tell();
       this.inspect();
+      if (this.follower?.head) this.follower.show(count);
     }
 
     draw(at, cell) {
@@ -202,19 +225,17 @@
         blocks: Math.ceil(this.head.length / this.head.block),
         forwards: frame ? frame.f : 0,
       });
-      this.scrub.value = this.at;
+      this.scrub.value = this.clock;
       this.scrub.setAttribute("aria-valuetext", this.line.textContent);
-      const percent = this.frames.length ? (100 * this.at) / this.frames.length : 0;
-      this.scrub.style.setProperty("--done", `${percent}%`);
     }
 
     // ---- time ----------------------------------------------------------------------------------------------
 
     play() {
       if (!this.head) return;
-      if (this.end && this.at >= this.frames.length) this.show(0);
+      if (this.whole && this.clock >= this.count) this.show(0);
       this.playing = true;
-      this.following = !this.end;
+      this.following = !this.whole;
       this.label();
       this.schedule();
     }
@@ -235,14 +256,14 @@
     schedule() {
       clearTimeout(this.timer);
       let wait = STEP_MS / this.speed;
-      if (this.end && this.at === 0) wait = FIRST_MS;
-      else if (this.end && this.at >= this.frames.length) wait = LAST_MS;
-      else if (!this.end) wait = Math.min(wait, 600 / Math.max(1, this.frames.length - this.at)); // live: keep up
+      if (this.whole && this.clock === 0) wait = FIRST_MS;
+      else if (this.whole && this.clock >= this.count) wait = LAST_MS;
+      else if (!this.whole) wait = Math.min(wait, 600 / Math.max(1, this.count - this.clock)); // live: keep up
       this.timer = setTimeout(() => {
-        if (this.at < this.frames.length) {
-          this.show(this.at + 1);
+        if (this.clock < this.count) {
+          this.show(this.clock + 1);
           this.schedule();
-        } else if (this.end) this.pause();
+        } else if (this.whole) this.pause();
         else {
           this.playing = false; // nothing new yet: `add` goes on
           this.following = true;
@@ -253,7 +274,7 @@
 
     go(step) {
       this.pause();
-      this.show(Math.max(0, Math.min(step, this.frames.length)));
+      this.show(Math.max(0, Math.min(step, this.count)));
     }
 
     setSpeed(speed) {
@@ -405,7 +426,7 @@
       this.now.forEach((cell, i) => {
         if (cell && cell.step >= step && !(String(i) in this.head.fixed)) this.edits.set(i, null);
       });
-      this.show(this.at);
+      this.show(this.clock);
     }
 
     /** Where to go on and what was changed, for the server. */
@@ -438,8 +459,8 @@
       this.line = make("p", "line");
       this.playButton = this.button("play", "", () => this.toggle());
       this.restartButton = this.button("restart", "", () => { this.go(0); this.play(); });
-      this.backButton = this.button("back", "", () => this.go(this.at - 1));
-      this.forwardButton = this.button("forward", "", () => this.go(this.at + 1));
+      this.backButton = this.button("back", "", () => this.go(this.clock - 1));
+      this.forwardButton = this.button("forward", "", () => this.go(this.clock + 1));
       this.presentButton = this.button("present", "", () => this.present());
       this.scrub = make("input", "scrub");
       this.scrub.type = "range";
@@ -564,18 +585,22 @@
     // ---- keys and presentation -----------------------------------------------------------------------------
 
     key(event) {
+      if (this.leader?.head && !["ArrowUp", "ArrowDown"].includes(event.key)) {
+        this.leader.key(event);
+        return;
+      }
       if (event.ctrlKey || event.metaKey || event.altKey || !this.head) return;
       const typing = event.target.matches("input:not([type=range]):not([type=checkbox]), select, textarea");
       if (typing) return;
       const onButton = event.target.matches("button, input[type=checkbox]");
       const act = {
         " ": onButton ? null : () => this.toggle(),
-        ArrowLeft: () => this.go(this.at - 1),
-        ArrowRight: () => this.go(this.at + 1),
+        ArrowLeft: () => this.go(this.clock - 1),
+        ArrowRight: () => this.go(this.clock + 1),
         ArrowUp: () => this.move(-1),
         ArrowDown: () => this.move(1),
         Home: () => this.go(0),
-        End: () => this.go(this.frames.length),
+        End: () => this.go(this.count),
         f: () => this.present(),
         F: () => this.present(),
         Escape: this.root.classList.contains("presenting") ? () => this.present() : null,

@@ -1,48 +1,65 @@
-// The unmasking tab: from the server's lines to the player, and from the player back.
+// The unmasking tab: from the server's lines to the players, and from the player back.
+class Reel {
+  /** place: the id of the element that holds the player; options: the player's, `follows` as another reel. */
+  constructor(place, options = {}) {
+    this.place = place;
+    this.options = options;
+    this.run = null; // whose lines are on the board
+    this.read = 0; // characters of them that were read
+    this.watch = this.watch.bind(this);
+  }
+
+  /** The player, made when it is first needed. */
+  get player() {
+    const place = document.getElementById(this.place);
+    if (!place) return null;
+    let root = place.querySelector(".player");
+    if (!root) {
+      root = place.appendChild(document.createElement("div"));
+      const follows = this.options.follows?.player;
+      new window.llada.Player(root, { ...this.options, follows });
+    }
+    return root.llada;
+  }
+
+  /** Lines of JSON that grow at their end: {run, head}, {frame}, ..., {end}; or one line {run, film}. */
+  watch(text) {
+    const player = this.player;
+    if (!player || !text) return;
+    const run = text.slice(0, 24);
+    if (run !== this.run) [this.run, this.read] = [run, 0];
+    const fresh = text.slice(this.read, text.lastIndexOf("\n") + 1);
+    this.read += fresh.length;
+    const frames = [];
+    for (const line of fresh.split("\n").filter(Boolean)) {
+      const data = JSON.parse(line);
+      if (data.film) player.load(data.film, this.step);
+      if (data.head) player.begin(data.head);
+      if (data.frame) frames.push(data.frame);
+      if (data.end) {
+        if (frames.length) player.add(frames.splice(0));
+        player.finish(data.end);
+      }
+    }
+    this.step = undefined;
+    if (frames.length) player.add(frames);
+  }
+}
+
+const mainReel = new Reel("unmasking-board", { steer: true });
+const leftReel = new Reel("left-board");
+const forwardReel = new Reel("forward-board");
+const rightReel = new Reel("right-board", { follows: leftReel });
+
 Object.assign(window.llada, {
   unmasking: {
-    run: null, // whose lines are on the board
-    read: 0, // characters of them that were read
-
-    /** The player, made when it is first needed. */
-    player() {
-      const place = document.getElementById("unmasking-board");
-      if (!place) return null;
-      let root = place.querySelector(".player");
-      if (!root) {
-        root = place.appendChild(document.createElement("div"));
-        new window.llada.Player(root, { steer: true });
-      }
-      return root.llada;
-    },
-
-    /** Lines of JSON that grow at their end: {run, head}, {frame}, ..., {end}; or one line {run, film}. */
-    watch(text) {
-      const player = window.llada.unmasking.player();
-      if (!player || !text) return;
-      const own = window.llada.unmasking;
-      const run = text.slice(0, 24);
-      if (run !== own.run) [own.run, own.read] = [run, 0];
-      const fresh = text.slice(own.read, text.lastIndexOf("\n") + 1);
-      own.read += fresh.length;
-      const frames = [];
-      for (const line of fresh.split("\n").filter(Boolean)) {
-        const data = JSON.parse(line);
-        if (data.film) player.load(data.film, own.step);
-        if (data.head) player.begin(data.head);
-        if (data.frame) frames.push(data.frame);
-        if (data.end) {
-          if (frames.length) player.add(frames.splice(0));
-          player.finish(data.end);
-        }
-      }
-      own.step = undefined;
-      if (frames.length) player.add(frames);
-    },
+    watch: mainReel.watch,
+    watchLeft: leftReel.watch,
+    watchRight: rightReel.watch,
 
     /** What was changed on the board, for the server. */
     steering(trace, message, language) {
-      const player = window.llada.unmasking.player();
+      const { player } = mainReel;
       return [null, player?.head ? player.steering() : "", language];
     },
 
@@ -64,7 +81,7 @@ Object.assign(window.llada, {
 
     /** Which step is shown, for a picture of it. */
     at(trace, kind, message, language) {
-      const player = window.llada.unmasking.player();
+      const { player } = mainReel;
       return [null, kind, String(player?.at ?? ""), language];
     },
 
@@ -76,6 +93,31 @@ Object.assign(window.llada, {
       const type = { json: "application/json", html: "text/html", gif: "image/gif", mp4: "video/mp4", png: "image/png" };
       window.llada.save(bytes, `llada-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.${ending}`,
         type[ending]);
+    },
+  },
+});
+
+// The forward process: every token has a number, and is masked while t is above it.
+Object.assign(window.llada, {
+  forward: {
+    tokens: null,
+    watch: forwardReel.watch,
+
+    learn(text, t) {
+      if (!text) return;
+      window.llada.forward.tokens = JSON.parse(text);
+      window.llada.forward.draw(t);
+    },
+
+    draw(t) {
+      const { tokens } = window.llada.forward;
+      if (!tokens || !forwardReel.player) return;
+      const { cells, u, question } = tokens;
+      const fixed = Object.fromEntries(cells.map((text, at) => [at, text]).filter(([at]) => u[at] >= t));
+      const length = cells.length;
+      forwardReel.player.begin({ question, length, block: length, steps: length, fixed, about: {} });
+      forwardReel.player.finish({ cells, tail: length });
+      forwardReel.run = null;
     },
   },
 });
@@ -92,7 +134,7 @@ Object.assign(window.llada, {
     const scene = scenes.find((one) => one.value === name) || (name ? null : scenes[0]);
     if (done || !scene || !scene.checkVisibility()) return;
     done = true;
-    if (wish.get("step")) window.llada.unmasking.step = Number(wish.get("step")) || 0;
-    if (!window.llada.unmasking.run) scene.click();
+    if (wish.get("step")) mainReel.step = Number(wish.get("step")) || 0;
+    if (!mainReel.run) scene.click();
   }).observe(document.documentElement, { subtree: true, childList: true, attributes: true });
 })();

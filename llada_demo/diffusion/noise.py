@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 _WORD = 0xFFFFFFFF
-GUMBEL, RANK = 1, 2  # streams: noise for the choice of a token, noise for the `random` strategy
+GUMBEL, RANK, MASK = 1, 2, 3  # streams: for the choice of a token, for the `random` strategy, for the forward process
 
 
 def _hash(x: Tensor) -> Tensor:

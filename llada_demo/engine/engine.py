@@ -212,6 +212,11 @@ class Engine:
             as_ids[position] = word
         return fixed_ids(SamplingOptions.from_dict({**options.to_dict(), "constraints": as_ids}))
 
+    def predict(self, ask: Ask) -> Tensor:
+        """The logits (P, V) of one canvas at its asked positions, in the same batch as whoever waits for a step."""
+        (logits,) = self._batcher([ask])
+        return logits
+
     def ready(self) -> str | None:
         """None when a token can be generated; otherwise a sentence why not."""
         try:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import time
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,15 +12,20 @@ import gradio as gr
 
 from llada_demo.core.chat import SYSTEM_PROMPT, Message
 from llada_demo.core.errors import UserError
+from llada_demo.core.options import SamplingOptions
 from llada_demo.core.trace import Trace, read_trace
 from llada_demo.engine import Engine
 from llada_demo.engine.fill import fill_in, has_gaps
+from llada_demo.engine.run import Run
 from llada_demo.export.files import export
-from llada_demo.export.film import Camera, end, film, head
+from llada_demo.export.film import film
 from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
+from llada_demo.ui.forward_process import build_forward_process
 from llada_demo.ui.paced import UPDATE_EVERY, paced
+from llada_demo.ui.reel import Live, tell_failure, whole_film
 from llada_demo.ui.scenes import Scene, read_scenes, scene_choices
+from llada_demo.ui.side_by_side import build_side_by_side
 from llada_demo.ui.words import TEXTS, Words, pick, say
 
 LIVE_RUNS = 16
@@ -37,7 +40,6 @@ FILES = {  # what the visitor chooses -> format and size
     "PNG 1080×1080": ("png", "square"),
 }
 CANDIDATES = 5
-log = logging.getLogger(__name__)
 
 Frame = tuple[Any, ...]  # (box, reel, trace)
 
@@ -91,6 +93,8 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
     saving.success(None, message, None, js="llada.unmasking.save", **private)
     leave.click(lambda: ("", ""), None, [told, message], cancels=[saving], **private)
     controls.wire(preset, language)
+    build_side_by_side(tab.start, words, language, box, controls)
+    build_forward_process(engine, words, language)
     gr.api(tab.api_unmask, api_name="unmask", concurrency_id="model", concurrency_limit=LIVE_RUNS)
 
 
@@ -104,7 +108,7 @@ class UnmaskingTab:
 
     def write(self, text: str, language: str, *values: Any) -> Iterator[Frame]:
         """A question, or a text with gaps, answered live."""
-        yield from self._run(lambda: self._start(text or "", self.controls.read(values)), language)
+        yield from self._run(lambda: self.start(text or "", self.controls.read(values)), language)
 
     def go_on(self, trace: Trace | None, steering: str, language: str) -> Iterator[Frame]:
         """The run on the board from the step that is shown, with what was changed there by hand."""
@@ -142,7 +146,7 @@ class UnmaskingTab:
         except UserError as error:
             gr.Warning(error.in_language(language))
             return gr.skip(), gr.skip(), gr.skip()
-        return gr.skip(), _whole(film(trace, recorded=True)), trace
+        return gr.skip(), whole_film(film(trace, recorded=True)), trace
 
     def save(self, trace: Trace | None, name: str, step: str, language: str) -> Iterator[tuple[str, str]]:
         """The run as a file: (how far it is, nothing), and at the end (nothing, the file for the browser to save).
@@ -168,58 +172,41 @@ class UnmaskingTab:
     def api_unmask(self, prompt: str, adapter: str = "", options_json: str = "{}") -> dict[str, Any]:
         """The trace of an answer as JSON, with the candidates of every step."""
         try:
-            run = self._start(prompt, parsed_options(options_json), adapter or None)
+            run = self.start(prompt, parsed_options(options_json), adapter or None)
         except UserError as error:
             raise gr.Error(error.in_language("id"), print_exception=False) from error
         for _ in run:
             pass
         return run.trace().to_dict()
 
-    def _start(self, text: str, options: Any, adapter: str | None = None) -> Any:
+    def start(self, text: str, options: SamplingOptions, adapter: str | None = None) -> Run:
+        """A run for a question or a text with gaps. Raises UserError."""
         if has_gaps(text):
             text, options = fill_in(self.engine.tokenizer, text, options)
         messages: list[Message] = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": text}]
         return self.engine.start(messages, options, adapter, CANDIDATES)
 
     def _run(self, start: Any, language: str) -> Iterator[Frame]:
-        """Frames of a run while it is written: lines that are only ever appended, and at the end the trace."""
+        """Frames of a run while it is written, and at the end its trace."""
         try:
             run = start()
         except UserError as error:
             gr.Warning(error.in_language(language))
             yield self._box(language, writing=False), gr.skip(), gr.skip()
             return
-        fixed = {at: run.token_text(token) for at, token in run.prepared.fixed.items()}
-        shoot = Camera(run.token_text)
-        opening = head(run.options, run.trace().question, fixed, run.about)
-        lines = [_line(run=uuid.uuid4().hex[:8], head=opening), *(_line(frame=shoot.frame(s)) for s in run.earlier)]
-        sent = len(run.earlier)
+        live = Live(run)
         try:
             for first, _ in paced(run):
-                lines += [_line(frame=shoot.frame(step)) for step in run.steps[sent:]]
-                sent = len(run.steps)
-                yield self._box(language, writing=True) if first else gr.skip(), "".join(lines), gr.skip()
+                yield self._box(language, writing=True) if first else gr.skip(), live.lines(), gr.skip()
         except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
-            number = uuid.uuid4().hex[:8]
-            log.exception("request %s failed", number)
-            gr.Warning(say("failed", language, id=number))
-        trace = run.trace()
-        lines += [_line(frame=shoot.frame(step)) for step in run.steps[sent:]] + [_line(end=end(trace))]
-        yield self._box(language, writing=False), "".join(lines), trace
+            tell_failure(language)
+        yield self._box(language, writing=False), live.lines(whole=True), run.trace()
 
     def _reel(self, scene: Scene, language: str) -> str:
         told = film(scene.trace, title=pick(scene.title, language), note=pick(scene.note, language), recorded=True)
-        return _whole(told)
+        return whole_film(told)
 
     def _box(self, language: str, writing: bool) -> Any:
         """The question's box, with its button for writing or for stopping."""
         run, stop = (pick(TEXTS[key], language) for key in ("film_run", "stop"))
         return gr.update(submit_btn=False if writing else run, stop_btn=stop if writing else False)
-
-
-def _line(**data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _whole(told: dict[str, Any]) -> str:
-    return _line(run=uuid.uuid4().hex[:8], film=told)

@@ -57,6 +57,22 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "save_as": ("Simpan sebagai", "Save as"),
     "leave_export": ("Batal menyimpan", "Cancel saving"),
     "open_trace": ("Buka rekaman", "Open a recording"),
+    "side_by_side": ("Dua cara menulis, satu jam", "Two ways to write, one clock"),
+    "side_by_side_help": (
+        "Pertanyaan dan pengaturan di atas, model yang sama, dua cara. Hitung perhitungannya di bawah tiap papan.",
+        "The question and settings above, the same model, two ways. Count the forwards below each board.",
+    ),
+    "run_both": ("Tulis berdua", "Write both"),
+    "forward_process": ("Proses maju: yang dilakukan pelatihan", "The forward process: what training does"),
+    "forward_help": (
+        "Pada waktu t setiap token jawaban ditutup dengan peluang t. Model dilatih menebak yang tertutup. "
+        "Geser t dan lihat ruginya.",
+        "At time t each token of the answer is masked with probability t. The model is trained to guess what is "
+        "masked. Move t and watch the loss.",
+    ),
+    "forward_question": ("Pertanyaan latihan", "A question to train on"),
+    "forward_answer": ("Jawaban latihan", "Its answer"),
+    "forward_fill": ("Biarkan model mengisinya", "Let the model fill it in"),
     "threshold_help_off": ("0: jadwal saja. ", "0: the schedule alone. "),
 }  # fmt: skip
 
@@ -82,6 +98,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "There is no answer on the board yet. Ask something, or choose a recording.",
     ),
     "exporting": ("{name}: gambar {done} dari {of}", "{name}: picture {done} of {of}"),
+    "pair_does_not_fit": (
+        "Panjang jawaban ini tidak cocok untuk perbandingan ini. Pilih paling sedikit 8.",
+        "This answer length does not fit this comparison. Choose at least 8.",
+    ),
+    "forward_none": ("Tidak ada topeng: tidak ada yang dipelajari.", "No masks: nothing to learn."),
+    "forward_loss": (
+        "{masked} dari {all} token bertopeng · rugi {mean} nat tiap topeng · berbobot 1/t: {loss} nat tiap token",
+        "{masked} of {all} tokens masked · loss {mean} nats a mask · weighted by 1/t: {loss} nats a token",
+    ),
     "no_change": (
         "Belum ada yang berubah di langkah ini. Pilih sebuah kata di papan dan tetapkan atau topengkan.",
         "Nothing is changed in this step yet. Choose a word on the board and set it or mask it.",

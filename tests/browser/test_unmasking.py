@@ -227,3 +227,39 @@ def test_every_file_is_saved_with_its_content_and_the_page_plays_without_a_netwo
     expect(alone.locator(".player .cell[data-state=mask]:not(.sample)")).to_have_count(0)
     assert complaints == []
     context.close()
+
+
+def test_two_runs_share_a_clock_and_both_count_their_forwards(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    page.fill("#film-prompt textarea", "Apa itu awan?")
+    page.click("#side-by-side > button")
+    page.click("#run-both")
+    for side in ("left", "right"):
+        expect(page.locator(f"#{side}-board .player:not(.live)")).to_be_visible()
+    left, right = (f"document.querySelector('#{side}-board .player').llada" for side in ("left", "right"))
+    page.evaluate(f"{left}.go(3)")
+    assert page.evaluate(f"{right}.at") == 3
+    page.locator("#right-board .player").focus()
+    page.keyboard.press("End")
+    assert page.evaluate(f"[{left}.at, {right}.at]") == page.evaluate(f"[{left}.frames.length, {right}.frames.length]")
+    for side in ("left", "right"):
+        expect(page.locator(f"#{side}-board .line")).to_contain_text("perhitungan")
+    expect(page.locator("#left-board .title")).to_have_text("Kiri ke kanan, seperti GPT")
+
+
+def test_the_forward_process_masks_more_as_t_grows_and_the_model_fills_it_in(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    page.click("#forward-process > button")
+    expect(page.locator("#forward-told")).to_contain_text("nat tiap topeng")
+    masks = page.locator("#forward-board .board .cell[data-state=mask]")
+    half = masks.count()
+    number = page.locator("#forward-t input[type=number]")
+    number.fill("0.9")
+    page.wait_for_timeout(200)
+    number.press("Tab")
+    expect(page.locator("#forward-told")).not_to_contain_text(f"{half} dari")
+    assert masks.count() > half > 0
+    page.click("#forward-fill")
+    expect(masks).to_have_count(0)

@@ -1,0 +1,54 @@
+"""The lines that a player reads: JSON that only ever grows at its end, so that a browser gets what is new."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from typing import Any
+
+import gradio as gr
+
+from llada_demo.engine.run import Run
+from llada_demo.export.film import Camera, Film, end, head
+from llada_demo.ui.words import say
+
+log = logging.getLogger(__name__)
+
+
+class Live:
+    """A run while it is written."""
+
+    def __init__(self, run: Run, title: str = "") -> None:
+        self.run = run
+        fixed = {at: run.token_text(token) for at, token in run.prepared.fixed.items()}
+        self._shoot = Camera(run.token_text)
+        opening = head(run.options, run.trace().question, fixed, run.about)
+        self._lines = [_line(run=_new_id(), head={**opening, "title": title})]
+        self._sent = 0
+
+    def lines(self, whole: bool = False) -> str:
+        """All lines up to now; `whole`: with the last, which gives the final texts."""
+        self._lines += [_line(frame=self._shoot.frame(step)) for step in self.run.steps[self._sent :]]
+        self._sent = len(self.run.steps)
+        return "".join([*self._lines, *([_line(end=end(self.run.trace()))] if whole else [])])
+
+
+def whole_film(film: Film) -> str:
+    """The one line of a run that is whole."""
+    return _line(run=_new_id(), film=film)
+
+
+def tell_failure(language: str) -> None:
+    """Inside an except: a number for the visitor, and everything else for the log."""
+    number = _new_id()
+    log.exception("request %s failed", number)
+    gr.Warning(say("failed", language, id=number))
+
+
+def _line(**data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:8]
