@@ -33,6 +33,7 @@ class Reel {
     const frames = [];
     for (const line of fresh.split("\n").filter(Boolean)) {
       const data = JSON.parse(line);
+      if (data.head || data.film) this.beside(data.other);
       if (data.film) player.load(data.film, this.step);
       if (data.head) player.begin(data.head);
       if (data.frame) frames.push(data.frame);
@@ -44,9 +45,19 @@ class Reel {
     this.step = undefined;
     if (frames.length) player.add(frames);
   }
+
+  /** The run beside this one, or none. */
+  beside(film) {
+    const place = document.getElementById(this.options.other || "");
+    if (!place) return;
+    place.classList.toggle("shown", Boolean(film));
+    if (film) otherReel.player.load(film);
+    else if (otherReel.player) otherReel.player.head = null;
+  }
 }
 
-const mainReel = new Reel("unmasking-board", { steer: true });
+const mainReel = new Reel("unmasking-board", { steer: true, other: "unmasking-other" });
+const otherReel = new Reel("unmasking-other", { follows: mainReel });
 const leftReel = new Reel("left-board");
 const forwardReel = new Reel("forward-board");
 const rightReel = new Reel("right-board", { follows: leftReel });

@@ -34,9 +34,9 @@ class Live:
         return "".join([*self._lines, *([_line(end=end(self.run.trace()))] if whole else [])])
 
 
-def whole_film(film: Film) -> str:
-    """The one line of a run that is whole."""
-    return _line(run=_new_id(), film=film)
+def whole_film(film: Film, other: Film | None = None) -> str:
+    """The one line of a run that is whole, and of the one that is shown beside it."""
+    return _line(run=_new_id(), film=film, **({"other": other} if other else {}))
 
 
 def tell_failure(language: str) -> None:

@@ -14,11 +14,13 @@ TRACES = Path(__file__).resolve().parents[2] / "assets" / "traces"
 
 @dataclass(frozen=True)
 class Scene:
-    """title, note: (Indonesian, English)."""
+    """title, note: (Indonesian, English). other: a run that is shown beside `trace`; sides: the names of the two."""
 
     title: tuple[str, str]
     note: tuple[str, str]
     trace: Trace
+    other: Trace | None = None
+    sides: tuple[tuple[str, str], ...] = ()
 
 
 def read_scenes(folder: Path = TRACES) -> dict[str, Scene]:
@@ -27,10 +29,12 @@ def read_scenes(folder: Path = TRACES) -> dict[str, Scene]:
 
 
 def read_scene(path: Path) -> Scene:
-    """One file: {"title": [id, en], "note": [id, en], "trace": ...}."""
+    """One file, as `python -m llada_demo scenes` writes it."""
     data = json.loads(path.read_text(encoding="utf-8"))
     (title, english), (note, remark) = data["title"], data["note"]
-    return Scene((title, english), (note, remark), Trace.from_dict(data["trace"]))
+    other = Trace.from_dict(data["other"]) if "other" in data else None
+    sides = tuple((name, english_name) for name, english_name in data.get("sides", ()))
+    return Scene((title, english), (note, remark), Trace.from_dict(data["trace"]), other, sides)
 
 
 def scene_choices(scenes: Mapping[str, Scene]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -19,6 +19,7 @@ from llada_demo.engine.fill import fill_in, has_gaps
 from llada_demo.engine.run import Run
 from llada_demo.export.files import export
 from llada_demo.export.film import film
+from llada_demo.ui.charts import build_charts
 from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
 from llada_demo.ui.forward_process import build_forward_process
@@ -55,7 +56,9 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
         gr.Textbox, words={"label": "film_prompt", "placeholder": "film_hint", "submit_btn": "film_run"},
         show_label=False, lines=1, max_lines=4, elem_id="film-prompt", stop_btn=False,
     )  # fmt: skip
-    gr.HTML("", elem_id="unmasking-board")
+    with gr.Row(elem_id="unmasking-boards"):
+        gr.HTML("", elem_id="unmasking-board")
+        gr.HTML("", elem_id="unmasking-other")
     with gr.Row(elem_id="film-actions"):
         go_on, open_, save, leave = (
             words.make(gr.Button, words={"value": key}, size="sm", elem_id=key.replace("_", "-"), min_width=90)
@@ -87,13 +90,17 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
     ]
     box.stop(None, cancels=writing, **private).then(tab.stop, language, box, **private)
     reel.change(None, reel, None, js="llada.unmasking.watch", **private)
-    scenes.input(tab.scene, [scenes, language], view, **private)
-    open_.click(tab.open, [message, language], view, js="llada.unmasking.open", **private)
+    shown = [
+        *writing,
+        scenes.input(tab.scene, [scenes, language], view, **private),
+        open_.click(tab.open, [message, language], view, js="llada.unmasking.open", **private),
+    ]
     saving = save.click(tab.save, [trace, kind, message, language], [told, message], js="llada.unmasking.at", **private)
     saving.success(None, message, None, js="llada.unmasking.save", **private)
     leave.click(lambda: ("", ""), None, [told, message], cancels=[saving], **private)
     controls.wire(preset, language)
     build_side_by_side(tab.start, words, language, box, controls)
+    build_charts(words, language, trace, shown)
     build_forward_process(engine, words, language)
     gr.api(tab.api_unmask, api_name="unmask", concurrency_id="model", concurrency_limit=LIVE_RUNS)
 
@@ -203,8 +210,13 @@ class UnmaskingTab:
         yield self._box(language, writing=False), live.lines(whole=True), run.trace()
 
     def _reel(self, scene: Scene, language: str) -> str:
-        told = film(scene.trace, title=pick(scene.title, language), note=pick(scene.note, language), recorded=True)
-        return whole_film(told)
+        title, note = pick(scene.title, language), pick(scene.note, language)
+        if scene.other is None:
+            return whole_film(film(scene.trace, title=title, note=note, recorded=True))
+        left, right = (pick(side, language) for side in scene.sides)
+        return whole_film(
+            film(scene.trace, title=left, note=note, recorded=True), film(scene.other, title=right, recorded=True)
+        )
 
     def _box(self, language: str, writing: bool) -> Any:
         """The question's box, with its button for writing or for stopping."""

@@ -73,6 +73,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "forward_question": ("Pertanyaan latihan", "A question to train on"),
     "forward_answer": ("Jawaban latihan", "Its answer"),
     "forward_fill": ("Biarkan model mengisinya", "Let the model fill it in"),
+    "charts": ("Grafik", "Charts"),
     "threshold_help_off": ("0: jadwal saja. ", "0: the schedule alone. "),
 }  # fmt: skip
 
@@ -107,6 +108,13 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{masked} dari {all} token bertopeng · rugi {mean} nat tiap topeng · berbobot 1/t: {loss} nat tiap token",
         "{masked} of {all} tokens masked · loss {mean} nats a mask · weighted by 1/t: {loss} nats a token",
     ),
+    "chart_confidence": ("Keyakinan calon teratas", "Confidence of the best candidate"),
+    "chart_progress": ("Topeng dan perhitungan", "Masks and forwards"),
+    "chart_order": ("Urutan penetapan", "Order of commitment"),
+    "position": ("posisi", "position"),
+    "step": ("langkah", "step"),
+    "masks_left": ("topeng tersisa", "masks left"),
+    "forwards": ("perhitungan", "forwards"),
     "no_change": (
         "Belum ada yang berubah di langkah ini. Pilih sebuah kata di papan dan tetapkan atau topengkan.",
         "Nothing is changed in this step yet. Choose a word on the board and set it or mask it.",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,25 @@ CELL = "#unmasking-board .board .cell"
 
 
 def open_tab(page: Page) -> None:
+    """Opens the tab and waits for the scene that plays in it until something else is asked for."""
     page.get_by_role("tab", name="Visualisasi").click()
-    expect(page.locator("#film-prompt textarea")).to_be_visible()
+    expect(page.locator("#unmasking-board .note")).to_contain_text("Rekaman")
 
 
 def write(page: Page, text: str) -> None:
     """Asks, and waits until the answer is whole and its cells have their final widths."""
     page.fill("#film-prompt textarea", text)
-    page.press("#film-prompt textarea", "Enter")
-    expect(page.locator("#unmasking-board .question")).to_be_visible()
-    expect(page.locator("#unmasking-board .player:not(.live)")).to_be_visible()
+    with new_run(page):
+        page.press("#film-prompt textarea", "Enter")
     expect(page.locator("#film-prompt .submit-button")).to_be_visible()
+
+
+@contextmanager
+def new_run(page: Page) -> Iterator[None]:
+    """Waits until another run than before stands on the board, whole."""
+    before = page.evaluate("mainReel.run")
+    yield
+    page.wait_for_function("(before) => mainReel.run !== before && mainReel.player.end", arg=before)
 
 
 def player(page: Page, expression: str) -> Any:
@@ -115,9 +124,9 @@ def test_a_candidate_is_chosen_and_the_run_goes_on_from_there(visit: Callable) -
     chosen = dict(before.steps[1].candidates)[at][2].token
     choice.click()
     expect(page.locator("#unmasking-board .edits")).to_contain_text("1 perubahan")
-    page.click("#go-on")
+    with new_run(page):
+        page.click("#go-on")
     expect(page.locator("#unmasking-board .edits")).to_have_count(0)
-    expect(page.locator("#unmasking-board .player:not(.live)")).to_be_visible()
     expect(page.locator("#film-prompt .submit-button")).to_be_visible()
     branch = saved(page)
     assert branch.steps[:2] == before.steps[:2]
@@ -263,3 +272,31 @@ def test_the_forward_process_masks_more_as_t_grows_and_the_model_fills_it_in(vis
     assert masks.count() > half > 0
     page.click("#forward-fill")
     expect(masks).to_have_count(0)
+
+
+def test_a_scene_needs_one_click_and_says_that_it_is_recorded(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    page.locator("#scenes label").nth(6).click()
+    expect(page.locator("#unmasking-other .title")).to_be_visible()
+    titles = page.locator("#unmasking-boards .title").all_inner_texts()
+    assert titles == ["Paling yakin dahulu", "Acak"]
+    page.locator("#scenes label").nth(1).click()
+    expect(page.locator("#unmasking-board .title")).to_have_text("Menghitung")
+    expect(page.locator("#unmasking-other")).to_be_hidden()
+
+
+def test_a_link_opens_a_scene_at_a_step(visit: Callable, address: str) -> None:
+    page = visit().page
+    page.goto(f"{address}/?trace=4-pantun&step=5")
+    expect(page.locator("#unmasking-board .title")).to_have_text("Pantun")
+    assert player(page, "[p.at, p.playing]") == [5, False]
+
+
+def test_the_charts_are_drawn_when_they_are_opened(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    page.click("#charts > button")
+    for name in ("confidence", "progress", "order"):
+        expect(page.locator(f"#chart-{name} .js-plotly-plot")).to_be_visible()
+        assert page.locator(f"#chart-{name}").bounding_box()["width"] < 1000
