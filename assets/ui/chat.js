@@ -1,4 +1,6 @@
-// The chat tab: saving the conversation, and Escape for stop.
+// The chat tab: saving the conversation, Escape for stop, and how an answer was written.
+const chatReel = new Reel("chat-board");
+
 Object.assign(window.llada, {
   saveMarkdown(text) {
     window.llada.save(text, `${window.llada.conversationName()}.md`, "text/markdown");
@@ -6,6 +8,11 @@ Object.assign(window.llada, {
 
   saveJson(text) {
     window.llada.save(text, `${window.llada.conversationName()}.json`, "application/json");
+  },
+
+  watchChat(text) {
+    document.getElementById("chat-board").classList.toggle("shown", Boolean(text));
+    chatReel.watch(text);
   },
 
   conversationName() {

@@ -14,6 +14,7 @@ from llada_demo.core.chat import SYSTEM_PROMPT, Message
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine import Engine
+from llada_demo.export.film import film
 from llada_demo.ui import conversation
 from llada_demo.ui.controls import (
     DEFAULT_PRESET,
@@ -23,11 +24,13 @@ from llada_demo.ui.controls import (
     with_new_seed,
 )
 from llada_demo.ui.paced import paced
+from llada_demo.ui.reel import whole_film
 from llada_demo.ui.words import EXAMPLES, TEXTS, Words, pick, say
 
 LIVE_ANSWERS = 16  # answers that are written at the same time; more wait in the queue
 log = logging.getLogger(__name__)
 
+BUTTONS = ("regenerate", "same_seed", "show_writing", "undo", "clear", "download_markdown", "download_json")
 Frame = tuple[Any, ...]  # (message box, conversation, records, status line)
 
 
@@ -41,22 +44,29 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
         examples=[{"text": text} for text in EXAMPLES],
     )  # fmt: skip
     status = gr.Markdown("", elem_id="status", container=False)
+    gr.HTML("", elem_id="chat-board")
     box = words.make(
         gr.Textbox, words={"label": "message", "placeholder": "message_hint", "submit_btn": "send"},
         show_label=False, lines=1, max_lines=6, elem_id="message", stop_btn=False,
     )  # fmt: skip
     with gr.Row(elem_id="actions"):
-        again, same, undo, clear, markdown, json_file = (
+        again, same, show, undo, clear, markdown, json_file = (
             words.make(gr.Button, words={"value": key}, size="sm", elem_id=key.replace("_", "-"), min_width=90)
-            for key in ("regenerate", "same_seed", "undo", "clear", "download_markdown", "download_json")
+            for key in (
+                "regenerate",
+                "same_seed",
+                "show_writing",
+                "undo",
+                "clear",
+                "download_markdown",
+                "download_json",
+            )
         )
     preset = words.make(
         gr.Radio, words={"label": "preset", "info": "preset_help", "choices": preset_choices()}, value=DEFAULT_PRESET,
         elem_id="preset",
     )  # fmt: skip
     system, controls = _build_settings(engine, words)
-    download = gr.Textbox(visible="hidden", elem_id="download")
-
     tab = ChatTab(engine, controls)
     sampling = [system, language, *controls.components]
     view = [box, talk, records, status]
@@ -78,10 +88,7 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
     talk.undo(tab.undo, [talk, records, language], view, cancels=writing, **private)
     gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **private)
     controls.wire(preset, language)
-    for button, kind, save in ((markdown, "md", "llada.saveMarkdown"), (json_file, "json", "llada.saveJson")):
-        button.click(tab.export(kind), [talk, records, system, language], download, **private).success(
-            None, download, js=save, **private
-        )
+    _wire_records(tab, (show, markdown, json_file), [talk, records, system, language])
     gr.api(tab.api_chat, api_name="chat", concurrency_id="model", concurrency_limit=LIVE_ANSWERS)
 
 
@@ -96,6 +103,18 @@ def _build_settings(engine: Engine, words: Words) -> tuple[gr.Textbox, Controls]
             controls = Controls(words, engine.max_length)
         words.make(gr.Markdown, words={"value": "bigger_model"}, elem_id="bigger-model", container=False)
     return system, controls
+
+
+def _wire_records(tab: ChatTab, buttons: Sequence[gr.Button], state: list[Any]) -> None:
+    """What the records of the answers are for: to see how one was written, and to take them home."""
+    show, *files = buttons
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    download, reel = (gr.Textbox(visible="hidden", elem_id=name) for name in ("download", "chat-reel"))
+    _, records, _, language = state
+    show.click(tab.show, [records, language], reel, **private)
+    reel.change(None, reel, None, js="llada.watchChat", **private)
+    for button, kind, save in zip(files, ("md", "json"), ("llada.saveMarkdown", "llada.saveJson"), strict=True):
+        button.click(tab.export(kind), state, download, **private).success(None, download, js=save, **private)
 
 
 class ChatTab:
@@ -145,6 +164,13 @@ class ChatTab:
             history[-1]["content"] = conversation.without_masks(history[-1]["content"])
         line = conversation.status(records[-1], language) if records else ""
         return self._box(language, writing=False), conversation.shown(history), records, line
+
+    def show(self, records: Any, language: str) -> Any:
+        """How the last answer was written, for the player below it."""
+        if not records:
+            gr.Warning(say("nothing_to_show", language))
+            return gr.skip()
+        return whole_film(film(records[-1]["run"].trace(), candidates=False))
 
     def undo(self, history: Any, records: Any, language: str) -> Frame:
         """Takes the last message and its answer back; the message returns to the box."""
@@ -247,7 +273,7 @@ def _with(history: Sequence[Message], answer: str) -> list[Message]:
 
 
 def _record(run: Any) -> conversation.Record:
-    return conversation.record(run.options, run.stats(), run.about)
+    return {**conversation.record(run.options, run.stats(), run.about), "run": run}
 
 
 def parsed_options(options_json: str) -> SamplingOptions:

@@ -15,7 +15,7 @@ from llada_demo.ui.words import SENTENCES, say
 
 LONGEST_MESSAGE = 8000  # characters; far more than any model here reads, far less than a server minds
 
-Record = dict[str, Any]  # of one answer: options, stats, about
+Record = dict[str, Any]  # of one answer: options, stats, about, and the Run itself
 
 # The chatbot puts a message into the page as HTML, also with markdown off. A word joiner (invisible, no width)
 # behind "<" and "&" makes any tag or entity plain text; it is taken out again when a message comes back.
@@ -95,7 +95,7 @@ def status(record: Record, language: str) -> str:
 
 def to_json(history: Sequence[Message], records: Sequence[Record], system_prompt: str) -> str:
     """The conversation with the settings, seed, versions and model digest of every answer."""
-    left = iter(records)
+    left = iter({name: value for name, value in record.items() if name != "run"} for record in records)
     turns = [{**m, **(next(left, {}) if m["role"] == "assistant" else {})} for m in history]
     data = {
         "format": "llada-indonesia-conversation",

@@ -8,7 +8,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "ui"
 STYLES = [ASSETS / name for name in ("theme.css", "chat.css", "player.css", "unmasking.css")]
-SCRIPTS = [ASSETS / name for name in ("page.js", "chat.js", "player.js", "unmasking.js")]
+SCRIPTS = [ASSETS / name for name in ("page.js", "player.js", "reel.js", "chat.js", "unmasking.js")]
 
 _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "monospace")

@@ -25,6 +25,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "stop": ("Berhenti (Esc)", "Stop (Esc)"),
     "regenerate": ("Jawab lagi", "Regenerate"),
     "same_seed": ("Ulangi dengan benih sama", "Retry, same seed"),
+    "show_writing": ("Lihat cara menulisnya", "See how it was written"),
     "undo": ("Urungkan", "Undo"),
     "clear": ("Bersihkan", "Clear"),
     "download_markdown": ("Unduh Markdown", "Download Markdown"),
@@ -93,6 +94,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "At temperature 0 the answer is always the same, whatever the seed. Raise the temperature for another one.",
     ),
     "nothing_to_answer": ("Belum ada pesan untuk dijawab.", "There is no message to answer yet."),
+    "nothing_to_show": ("Belum ada jawaban untuk diperlihatkan.", "There is no answer to show yet."),
     "nothing_to_download": ("Belum ada percakapan untuk diunduh.", "There is no conversation to download yet."),
     "no_trace": (
         "Belum ada jawaban di papan. Tulis pertanyaan, atau pilih sebuah rekaman.",

@@ -251,3 +251,15 @@ def test_nothing_of_the_conversation_stays_in_the_browser(visit: Callable):
     finished(page)
     stored = page.evaluate("JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage}) + document.cookie")
     assert "rahasia" not in stored
+
+
+def test_the_last_answer_shows_how_it_was_written(visit: Callable):
+    page = visit().page
+    page.click("#show-writing")
+    expect(page.locator(".toast-body").first).to_contain_text("Belum ada jawaban")
+    send(page, "Apa itu laut?")
+    text = finished(page)
+    page.click("#show-writing")
+    expect(page.locator("#chat-board .question")).to_have_text("Apa itu laut?")
+    cells = page.evaluate("chatReel.player.end.cells.slice(0, chatReel.player.end.tail).join('')")
+    assert cells.strip() == text.strip()
