@@ -37,6 +37,12 @@ def repeated(texts: Iterable[str], n: int = 3) -> float:
     return seen_before / total if total else 0.0
 
 
+def doubled(texts: Iterable[str]) -> float:
+    """Share of words that are the word before them (*anak anak*): what two tokens committed at once tend to do."""
+    pairs = [pair for text in texts for pair in _ngrams(words(text), 2)]
+    return sum(a == b for a, b in pairs) / len(pairs) if pairs else 0.0
+
+
 def distinct(texts: Iterable[str], n: int = 2) -> float:
     """Different word n-grams over all texts as a share of all of them (distinct-n, arXiv 1510.03055)."""
     grams = [gram for text in texts for gram in _ngrams(words(text), n)]
@@ -64,6 +70,7 @@ def figures(answers: Sequence[Answer]) -> dict[str, float]:
         "ended": sum(answer.ended for answer in answers) / count,
         "empty": sum(not words(text) for text in texts) / count,
         "repeated_3": repeated(texts),
+        "doubled": doubled(texts),
         "distinct_2": distinct(texts),
         "indonesian": indonesian(texts),
         "words": sum(len(words(text)) for text in texts) / count,

@@ -32,8 +32,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "download_json": ("Unduh JSON", "Download JSON"),
     "preset": ("Cara menjawab", "How to answer"),
     "preset_help": (
-        "Cepat: empat kata setiap langkah, sering tersandung. Seimbang: dua. Teliti: satu, paling rapi.",
-        "Fast: four words a step, often stumbles. Balanced: two. Careful: one, the tidiest.",
+        "Cepat: dua token setiap langkah, sering mengulang kata. Seimbang: satu. Teliti: satu, dengan panduan, "
+        "dua kali perhitungan.",
+        "Fast: two tokens a step, often repeats a word. Balanced: one. Careful: one, with guidance, twice the work.",
     ),
     "bigger_model": (
         "Punya GPU? `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct python app.py` menjawab dengan LLaDA-8B.",

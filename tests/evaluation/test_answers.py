@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llada_demo.evaluation.answers import Answer, distinct, figures, indonesian, is_indonesian, repeated, words
+from llada_demo.evaluation.answers import Answer, distinct, doubled, figures, indonesian, is_indonesian, repeated, words
 
 
 def test_a_doubled_word_is_one_word_and_digits_are_none() -> None:
@@ -22,6 +22,11 @@ def test_a_doubled_word_is_one_word_and_digits_are_none() -> None:
 )
 def test_repeated_counts_what_stood_there_before(text: str, share: float) -> None:
     assert repeated([text]) == pytest.approx(share)
+
+
+def test_doubled_words_are_counted_and_reduplication_is_none() -> None:
+    assert doubled(["Saya saya suka suka anak-anak"]) == pytest.approx(2 / 4)
+    assert doubled(["satu"]) == 0.0
 
 
 def test_the_same_sentence_in_two_answers_is_no_repetition_but_not_distinct() -> None:
