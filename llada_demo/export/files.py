@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def to_png(trace: Trace, size: str, step: int | None) -> Work:
 def to_gif(trace: Trace, size: str, step: int | None) -> Work:
     """An animation that stops at its end. A frame holds what is new in it; all else is transparent."""
     painter, count = Painter(trace, size), len(trace.steps) + 1
-    palette = painter.frame(count // 2).quantize(COLOURS, dither=Image.Dither.NONE)
+    palette = _palette([painter.frame(i) for i in sorted({0, count // 4, count // 2, 3 * count // 4, count - 1})])
     frames, before = [], None
     for i in range(count):
         picture = np.asarray(painter.frame(i).quantize(palette=palette, dither=Image.Dither.NONE))
@@ -122,6 +122,15 @@ EXPORTS: Mapping[str, Callable[[Trace, str, int | None], Work]] = {
     "png": to_png,
     "json": to_json,
 }
+
+
+def _palette(samples: Sequence[Image.Image]) -> Image.Image:
+    """One palette for colours that occur in some frames only."""
+    width, height = samples[0].size
+    sheet = Image.new("RGB", (width, height * len(samples)))
+    for i, sample in enumerate(samples):
+        sheet.paste(sample, (0, height * i))
+    return sheet.quantize(COLOURS, dither=Image.Dither.NONE)
 
 
 def _saved(image: Image.Image, kind: str, **more: Any) -> bytes:
