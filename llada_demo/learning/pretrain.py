@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,8 @@ class Trainer:
                 if self.step % every == 0:
                     now = time.monotonic()
                     speed = (self.tokens - measured_tokens) / max(now - measured, 1e-9)
-                    heldout = self.heldout_loss() if self.step % (10 * every) == 0 and phase.kind == "masked" else None
+                    last = phase.kind == self.recipe.phases[-1].kind
+                    heldout = self.heldout_loss() if self.step % (10 * every) == 0 and last else None
                     report(self._progress(phase, speed, heldout))
                     measured, measured_tokens = time.monotonic(), self.tokens
                 if time.monotonic() - saved > save_every:
@@ -120,15 +121,22 @@ class Trainer:
 
     @torch.inference_mode()
     def heldout_loss(self) -> float:
-        """Nats per masked token over the held-out answers, always under the same masks."""
+        """Nats per masked token over the held-out answers, always under the same masks.
+
+        After a causal last phase: nats per token of the answers, written left to right.
+        """
         self.model.eval()
+        causal = self.recipe.phases[-1].kind == "causal"
         total, count = 0.0, 0
         generator = torch.Generator().manual_seed(0)
         for batch in self.heldout:
             real = batch.supervised & (batch.weights == 1)
-            masked, _ = mask_rows(real, Noise(), generator)
-            _, mean = self._masked_loss(batch, masked, torch.ones_like(batch.weights))
-            total, count = total + float(mean) * int(masked.sum()), count + int(masked.sum())
+            if causal:
+                asked, mean = real, self._causal_loss(replace(batch, weights=real.float()))[0]
+            else:
+                asked, _ = mask_rows(real, Noise(), generator)
+                _, mean = self._masked_loss(batch, asked, torch.ones_like(batch.weights))
+            total, count = total + float(mean) * int(asked.sum()), count + int(asked.sum())
         self.model.train()
         return total / max(count, 1)
 
@@ -175,7 +183,7 @@ class Trainer:
             self.epoch, self.batch_in_epoch = self.epoch + 1, 0
 
     def _step(self, phase: Phase, batch: Batch) -> float:
-        rate = schedule(self.share, self.recipe.warmup)
+        rate = schedule(self.share, self.recipe.warmup, self.recipe.rates)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * rate
@@ -219,9 +227,15 @@ CHECKPOINT = "checkpoint.pt"
 COUNTERS = ("step", "tokens", "seconds", "epoch", "batch_in_epoch", "running")
 
 
-def schedule(share: float, warmup: float) -> float:
-    """Factor of the learning rate: up over `warmup`, then a straight line down to zero at the very end."""
-    return min(share / warmup, 1.0) * (1 - share) if warmup else 1 - share
+def schedule(share: float, warmup: float, rates: Sequence[tuple[float, float]] = ((0, 1), (1, 0))) -> float:
+    """Factor of the learning rate: up over `warmup`, then along the straight lines between `rates`.
+
+    rates: (share, factor), in order. Two of one share are a jump: such a run starts anew with the weights it has.
+    """
+    last = next(i for i in range(len(rates) - 1, -1, -1) if rates[i][0] <= share)
+    (start, height), (end, goal) = rates[last], rates[min(last + 1, len(rates) - 1)]
+    factor = height + (goal - height) * (share - start) / (end - start) if end > start else height
+    return factor * (min(share / warmup, 1.0) if warmup else 1.0)
 
 
 def make_optimizers(model: LLaDAModelLM, recipe: Recipe) -> list[torch.optim.Optimizer]:

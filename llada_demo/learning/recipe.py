@@ -45,7 +45,13 @@ class Recipe:
     other_lr: float = 2e-3  # AdamW, for embeddings, head and norms
     weight_decay: float = 0.1
     warmup: float = 0.02  # share of the schedule
+    rates: tuple[tuple[float, float], ...] = ((0.0, 1.0), (1.0, 0.0))  # (share, factor of the rates), straight between
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        shares = [share for share, _ in self.rates]
+        if shares != sorted(shares) or shares[:1] != [0.0] or shares[-1:] != [1.0]:
+            raise ValueError("rates must lead from share 0 to share 1, in order")
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
@@ -81,4 +87,9 @@ def _build(cls: type, data: Mapping[str, Any]) -> Any:
     names = {f.name for f in fields(cls)}
     if unknown := sorted(set(data) - names - {"comment"}):
         raise TypeError(f"unknown fields {', '.join(unknown)} of {cls.__name__}")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "comment"})
+    return cls(**{k: _tuples(v) for k, v in data.items() if k != "comment"})
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, also inside lists, as tuples."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -37,6 +37,7 @@ RECIPE = Recipe(
     warmup=0.1,
 )
 MASKED = replace(RECIPE, phases=(Phase("masked", 1.0, rows=ROWS),))
+CAUSAL = replace(RECIPE, phases=(Phase("causal", 1.0, rows=ROWS),))
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +70,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 # It learns
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, MASKED], ids=["causal, then masked", "masked"])
+@pytest.mark.parametrize("recipe", [RECIPE, MASKED, CAUSAL], ids=["causal, then masked", "masked", "causal"])
 def test_the_loss_falls_from_log_vocabulary(trainer: Callable[..., Trainer], corpus: Corpus, recipe: Recipe) -> None:
     some = Corpus(corpus.conversations[:6])
     run = trainer(recipe, heldout=some)
@@ -136,6 +137,18 @@ def test_the_schedule_rises_over_the_warm_up_and_ends_at_zero() -> None:
     assert peak == 10
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_a_schedule_may_jump_and_start_anew() -> None:
+    rates = ((0.0, 1.0), (0.5, 0.0), (0.5, 0.6), (1.0, 0.0))
+    expected = {0.0: 1.0, 0.25: 0.5, 0.499: 0.002, 0.5: 0.6, 0.75: 0.3, 1.0: 0.0}
+    assert {share: schedule(share, 0.0, rates) for share in expected} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rates", [(), ((0.0, 1.0),), ((0.1, 1.0), (1.0, 0.0)), ((0.0, 1.0), (2.0, 0.5), (1.0, 0.0))])
+def test_rates_that_do_not_lead_through_the_whole_run_are_refused(rates: tuple[tuple[float, float], ...]) -> None:
+    with pytest.raises(ValueError, match="rates"):
+        replace(RECIPE, rates=rates)
 
 
 def test_every_optimizer_follows_the_schedule_from_its_own_rate(trainer: Callable[..., Trainer]) -> None:
