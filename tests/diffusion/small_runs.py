@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from llada_demo.core.options import REMASKING, SamplingOptions
 from llada_demo.core.trace import Step, apply, blank
-from llada_demo.diffusion import Ask, Request, Tokens, denoise
+from llada_demo.diffusion import Ask, Request, Tokens, denoise, noise
 from llada_demo.diffusion.loop import Predict
 
 VOCABULARY = 24
@@ -64,6 +65,34 @@ def answers(of: Request, steps: Sequence[Step], eos: int = TOKENS.eos) -> list[l
     for step in steps:
         states.append(apply(states[-1], step, eos))
     return states
+
+
+def scores(row: Request, asks: Sequence[Ask]) -> Tensor:
+    """The guided logits (P, V) of a step, worked again: un + (scale + 1) x (cond - un)."""
+    parts = [toy_logits(ask.ids)[ask.positions] for ask in asks]
+    if len(parts) == 1:
+        return parts[0]
+    return parts[1] + (row.options.cfg_scale + 1) * (parts[0] - parts[1])
+
+
+def choices(row: Request, asks: Sequence[Ask], step: int) -> dict[int, int]:
+    """The token that each open position wants at a step, worked again."""
+    relative = asks[0].positions - len(row.prompt)
+    wanted = scores(row, asks)
+    last_fixed = max(row.fixed, default=-1)
+    for i, at in enumerate(relative.tolist()):
+        if row.options.end_rule == "forbid" or at < last_fixed:
+            wanted[i, list(TOKENS.ends)] = -torch.inf
+    if row.options.temperature:
+        drawn = noise.gumbel(row.options.seed, step, relative, VOCABULARY)
+        wanted = wanted + row.options.temperature * drawn
+    wanted[:, TOKENS.mask] = -torch.inf
+    return dict(zip(relative.tolist(), wanted.argmax(1).tolist(), strict=True))
+
+
+def decisions(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
+    """What a run decided, without the confidences, which batching may change in the last digits."""
+    return [(s.index, s.block, s.positions, s.tokens, s.masks_left, s.forwards, s.unasked) for s in steps]
 
 
 def visible(answer: Sequence[int | None]) -> list[int | None]:

@@ -15,19 +15,17 @@ from small_runs import (
     VOCABULARY,
     Toy,
     answers,
+    decisions,
     options,
     request,
     requests,
     run,
-    steps_of,
-    toy_logits,
-    visible,
 )
 from torch import Tensor
 
 from llada_demo.core.options import REMASKING, SamplingOptions
 from llada_demo.core.trace import Step
-from llada_demo.diffusion import Ask, Request, Tokens, denoise, noise
+from llada_demo.diffusion import Ask, Request, Tokens, denoise
 from llada_demo.diffusion.predict import model_predict
 from llada_demo.diffusion.schedule import commits_per_step
 from llada_demo.model import LLaDAModelLM
@@ -40,11 +38,6 @@ def network_run(network: LLaDAModelLM, rows: Sequence[Request], tokens: Tokens =
     """The steps of each row, written together."""
     together = list(denoise(model_predict(network, 500), rows, tokens))
     return [[step for step in row if step] for row in zip(*together, strict=True)]
-
-
-def decisions(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
-    """What a run decided, without the confidences, which batching may change in the last digits."""
-    return [(s.index, s.block, s.positions, s.tokens, s.masks_left, s.forwards, s.unasked) for s in steps]
 
 
 # What is committed, and when
@@ -140,249 +133,6 @@ def test_forwards_count_one_a_step_and_two_with_guidance(row: Request) -> None:
     each = 2 if row.options.cfg_scale else 1
     assert [step.forwards for step in steps] == [each * (i + 1) for i in range(len(steps))]
     assert all(len(asks) == each for asks in toy.asked)
-
-
-# What is chosen
-
-
-def scores(row: Request, asks: Sequence[Ask]) -> Tensor:
-    """The guided logits (P, V) of a step, worked again: un + (scale + 1) x (cond - un)."""
-    parts = [toy_logits(ask.ids)[ask.positions] for ask in asks]
-    if len(parts) == 1:
-        return parts[0]
-    return parts[1] + (row.options.cfg_scale + 1) * (parts[0] - parts[1])
-
-
-def choices(row: Request, asks: Sequence[Ask], step: int) -> dict[int, int]:
-    """The token that each open position wants at a step, worked again."""
-    relative = asks[0].positions - len(row.prompt)
-    wanted = scores(row, asks)
-    last_fixed = max(row.fixed, default=-1)
-    for i, at in enumerate(relative.tolist()):
-        if row.options.end_rule == "forbid" or at < last_fixed:
-            wanted[i, list(TOKENS.ends)] = -torch.inf
-    if row.options.temperature:
-        drawn = noise.gumbel(row.options.seed, step, relative, VOCABULARY)
-        wanted = wanted + row.options.temperature * drawn
-    wanted[:, TOKENS.mask] = -torch.inf
-    return dict(zip(relative.tolist(), wanted.argmax(1).tolist(), strict=True))
-
-
-@few
-@given(requests())
-def test_each_committed_token_is_the_one_its_position_wanted(row: Request) -> None:
-    steps, toy = run(row)
-    for i, (step, asks) in enumerate(zip(steps, toy.asked, strict=True)):
-        wanted = choices(row, asks, i)
-        assert list(step.tokens) == [wanted[at] for at in step.positions]
-
-
-@few
-@given(requests(end_rule="free", constraints={}))
-def test_confidence_is_the_probability_without_noise(row: Request) -> None:
-    steps, toy = run(row)
-    for step, asks in zip(steps, toy.asked, strict=True):
-        probabilities = scores(row, asks).softmax(1)
-        open_positions = (asks[0].positions - len(row.prompt)).tolist()
-        for at, token, confidence in zip(step.positions, step.tokens, step.confidences, strict=True):
-            assert confidence == pytest.approx(float(probabilities[open_positions.index(at), token]), abs=2e-6)
-            assert 0 <= confidence <= 1
-
-
-@few
-@given(requests(remasking="low_confidence", threshold=None, end_rule="free", constraints={}))
-def test_the_most_confident_are_committed(row: Request) -> None:
-    steps, toy = run(row)
-    for i, (step, asks) in enumerate(zip(steps, toy.asked, strict=True)):
-        probabilities = scores(row, asks).softmax(1)
-        confidence = {at: float(probabilities[j, token]) for j, (at, token) in enumerate(choices(row, asks, i).items())}
-        rest = [confidence[at] for at in confidence if at not in step.positions]
-        assert min(confidence[at] for at in step.positions) >= max(rest, default=0.0)
-
-
-@pytest.mark.parametrize("remasking", ["low_confidence", "margin", "entropy"])
-def test_ties_go_to_the_lowest_position(remasking: str) -> None:
-    row = request(SamplingOptions(gen_length=64, block_length=32, steps=16, remasking=remasking))
-    steps = steps_of(row, lambda asks: [torch.zeros(len(asks[0].positions), VOCABULARY)])
-    assert [at for step in steps for at in step.positions] == list(range(64))
-
-
-@few
-@given(requests())
-def test_the_mask_token_is_never_chosen_even_when_it_is_likeliest(row: Request) -> None:
-    def predict(asks: Sequence[Ask]) -> list[Tensor]:
-        logits = [toy_logits(ask.ids)[ask.positions] for ask in asks]
-        return [part.index_fill(1, torch.tensor([TOKENS.mask]), 50.0) for part in logits]
-
-    assert all(TOKENS.mask not in step.tokens for step in steps_of(row, predict))
-
-
-@pytest.mark.parametrize("remasking", REMASKING)
-def test_the_same_seed_gives_the_same_answer_and_another_seed_another_one(remasking: str) -> None:
-    base = SamplingOptions(
-        gen_length=16, steps=16, block_length=8, temperature=1.0, remasking=remasking, stop_at_end=False
-    )
-    first, again = run(request(base))[0], run(request(base))[0]
-    assert first == again
-    others = [run(request(replace(base, seed=seed)))[0] for seed in (1, 2, 2**31 - 1)]
-    assert all(decisions(other) != decisions(first) for other in others)
-
-
-def test_at_temperature_zero_the_seed_decides_nothing_but_a_random_order() -> None:
-    base = SamplingOptions(gen_length=16, steps=16, block_length=8, stop_at_end=False)
-    assert run(request(base))[0] == run(request(replace(base, seed=9)))[0]
-    shuffled = replace(base, remasking="random")
-    assert run(request(shuffled))[0] != run(request(replace(shuffled, seed=9)))[0]
-
-
-# Threshold
-
-
-@few
-@given(requests(threshold=None, stop_at_end=False), st.sampled_from((0.1, 0.3, 0.6)))
-def test_a_threshold_only_ever_lowers_the_number_of_forwards(row: Request, threshold: float) -> None:
-    surer = replace(row, options=replace(row.options, threshold=threshold))
-    with_threshold, without = run(surer)[0], run(row)[0]
-    assert len(with_threshold) <= len(without)
-    if with_threshold:
-        assert with_threshold[-1].forwards <= without[-1].forwards
-
-
-@few
-@given(requests(stop_at_end=False), st.sampled_from((0.1, 0.3, 0.6)))
-def test_a_threshold_commits_at_least_what_the_schedule_says(row: Request, threshold: float) -> None:
-    row = replace(row, options=replace(row.options, threshold=threshold))
-    steps, toy = run(row)
-    for block in range(row.options.blocks):
-        first = block * row.options.block_length
-        masks = sum(at not in row.fixed for at in range(first, first + row.options.block_length))
-        schedule = commits_per_step(masks, row.options.steps // row.options.blocks)
-        mine = [(step, asks) for step, asks in zip(steps, toy.asked, strict=True) if step.block == block]
-        assert len(mine) <= len(schedule)
-        for (step, asks), count in zip(mine, schedule, strict=False):
-            assert len(step.positions) >= min(count, len(asks[0].positions))
-
-
-@few
-@given(requests(end_rule="free", constraints={}), st.sampled_from((0.1, 0.3, 0.6)))
-def test_a_threshold_commits_every_guess_above_it_whatever_the_ranking(row: Request, threshold: float) -> None:
-    row = replace(row, options=replace(row.options, threshold=threshold))
-    steps, toy = run(row)
-    for i, (step, asks) in enumerate(zip(steps, toy.asked, strict=True)):
-        probabilities = scores(row, asks).softmax(1)
-        for j, (at, token) in enumerate(choices(row, asks, i).items()):
-            if float(probabilities[j, token]) > threshold + 1e-5:  # (rounding decides for equal ones)
-                assert at in step.positions
-
-
-def test_a_threshold_that_all_guesses_pass_needs_one_forward_a_block() -> None:
-    row = request(SamplingOptions(gen_length=16, steps=16, block_length=8, threshold=0.9, stop_at_end=False))
-    sure = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([5]), 20.0)
-    steps = steps_of(row, lambda asks: [sure.expand(len(asks[0].positions), -1)])
-    assert [step.positions for step in steps] == [tuple(range(8)), tuple(range(8, 16))]
-
-
-# End tokens
-
-
-@few
-@given(requests(end_rule="forbid"))
-def test_forbidden_end_tokens_do_not_occur(row: Request) -> None:
-    assert not set(TOKENS.ends) & {token for step in run(row)[0] for token in step.tokens}
-
-
-@few
-@given(requests(end_rule="last"))
-def test_end_tokens_come_after_all_words_of_their_block(row: Request) -> None:
-    """An end token is committed only in a step that leaves no word behind."""
-    steps, toy = run(row)
-    for i, (step, asks) in enumerate(zip(steps, toy.asked, strict=True)):
-        if set(step.tokens) & set(TOKENS.ends):
-            left = {at: token for at, token in choices(row, asks, i).items() if at not in step.positions}
-            assert set(left.values()) <= set(TOKENS.ends)
-
-
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_end_tokens_last_fills_the_words_first(temperature: float) -> None:
-    """Eight positions: the four in front are sure that the answer ends, the others want a word."""
-    base = SamplingOptions(
-        gen_length=8, steps=8, block_length=8, temperature=temperature, end_rule="last", stop_at_end=False
-    )
-    logits = torch.zeros(8, VOCABULARY)
-    logits[:4, TOKENS.eos] = 60.0
-    logits[4:, 5] = 30.0
-
-    def order(rule: str) -> list[int]:
-        row = request(replace(base, end_rule=rule))
-        steps = steps_of(row, lambda asks: [logits[asks[0].positions - len(row.prompt)]])
-        return [at for step in steps for at in step.positions]
-
-    assert set(order("last")[:4]) == {4, 5, 6, 7}
-    assert set(order("free")[:4]) == {0, 1, 2, 3}
-
-
-@few
-@given(requests(stop_at_end=True))
-def test_stopping_at_the_end_shows_the_same_text(row: Request) -> None:
-    whole = replace(row, options=replace(row.options, stop_at_end=False))
-    stopped, full = run(row)[0], run(whole)[0]
-    assert visible(answers(row, stopped)[-1]) == visible(answers(whole, full)[-1])
-    assert [s.positions for s in stopped] == [s.positions for s in full[: len(stopped)]]
-    assert [s.tokens for s in stopped] == [s.tokens for s in full[: len(stopped)]]
-
-
-@few
-@given(requests(stop_at_end=True))
-def test_what_follows_the_end_is_never_asked_for(row: Request) -> None:
-    steps, _ = run(row)
-    states = answers(row, steps)
-    for i, state in enumerate(states[1:-1]):
-        text = state[: state.index(None)]
-        closed = [at for at, token in enumerate(text) if token in TOKENS.ends and at >= max(row.fixed, default=-1)]
-        assert not closed, f"went on after step {i}, which had ended the text"
-    for step in steps[:-1]:
-        assert not step.unasked
-
-
-def test_an_end_in_the_first_block_leaves_the_later_blocks_unasked() -> None:
-    row = request(SamplingOptions(gen_length=24, steps=24, block_length=8))
-    ends = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([TOKENS.ends[1]]), 20.0)
-    toy = Toy()
-
-    def predict(asks: Sequence[Ask]) -> list[Tensor]:
-        toy(asks)
-        return [ends.expand(len(asks[0].positions), -1)]
-
-    (step,) = steps_of(row, predict)
-    assert (step.positions, step.unasked, step.masks_left) == ((0,), tuple(range(1, 24)), 0)
-    assert max(int(ask.positions.max()) for asks in toy.asked for ask in asks) < len(row.prompt) + 8
-
-
-def test_a_fixed_word_keeps_the_answer_open_up_to_it() -> None:
-    """A model that wants to end everywhere may do so only behind the word."""
-    row = request(SamplingOptions(gen_length=24, steps=24, block_length=8, constraints={10: (7,)}))
-    ends = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([TOKENS.eos]), 20.0)
-    steps = steps_of(row, lambda asks: [ends.expand(len(asks[0].positions), -1)])
-    answer = answers(row, steps)[-1]
-    assert answer[10] == 7
-    assert len(visible(answer)) == 11
-    assert steps[-1].unasked == tuple(range(16, 24))
-
-
-def test_a_fixed_end_token_in_front_of_a_fixed_word_does_not_end_the_answer() -> None:
-    fixed = {2: (TOKENS.eos,), 10: (7,)}
-    row = request(SamplingOptions(gen_length=16, steps=16, block_length=8, constraints=fixed))
-    word = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([5]), 9.0)
-    steps = steps_of(row, lambda asks: [word.expand(len(asks[0].positions), -1)])
-    assert sorted(at for step in steps for at in step.positions) == [0, 1, *range(3, 10), *range(11, 16)]
-
-
-def test_a_fixed_end_token_ends_the_answer() -> None:
-    row = request(SamplingOptions(gen_length=24, steps=24, block_length=8, constraints={5: (TOKENS.eos,)}))
-    flat = torch.zeros(VOCABULARY).index_fill(0, torch.tensor([5]), 9.0)
-    steps = steps_of(row, lambda asks: [flat.expand(len(asks[0].positions), -1)])
-    assert [at for step in steps for at in step.positions] == [0, 1, 2, 3, 4]
-    assert steps[-1].unasked == tuple(range(6, 24))
 
 
 # Rows, candidates, refusals, cancelling

@@ -7,7 +7,7 @@ import pytest
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine import Engine
-from llada_demo.engine.fill import fill_in, has_gaps
+from llada_demo.engine.fill import asked, fill_in
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,18 @@ def test_the_words_stay_and_the_gaps_are_filled(engine: Engine, text: str, masks
         rest = rest[rest.index(piece) + len(piece) :]
 
 
-def test_only_a_gap_makes_a_fill_in() -> None:
-    assert has_gaps("satu [mask:3] dua")
-    assert not has_gaps("satu [topeng] dua [mask:] tiga <mask>")
+@pytest.mark.parametrize("text", ["Apa itu laut?", "satu [topeng] dua [mask:] tiga <mask>"])
+def test_without_a_gap_a_text_is_asked_as_it_is(engine: Engine, text: str) -> None:
+    options = SamplingOptions(seed=4)
+    assert asked(engine.tokenizer, text, options, system="") == ([{"role": "user", "content": text}], options)
+
+
+def test_a_gap_makes_a_fill_in_behind_the_system_prompt(engine: Engine) -> None:
+    options = SamplingOptions(seed=4)
+    messages, filled = asked(engine.tokenizer, "satu [mask:3] dua", options, system="Jawablah.")
+    question, expected = fill_in(engine.tokenizer, "satu [mask:3] dua", options)
+    assert messages == [{"role": "system", "content": "Jawablah."}, {"role": "user", "content": question}]
+    assert filled == expected
 
 
 @pytest.mark.parametrize("text", ["[mask:0]", "[mask:65]", "[mask:999999999]", "kata [mask:64]" + " kata" * 1200])

@@ -16,7 +16,7 @@ from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.trace import Trace, read_trace
 from llada_demo.engine import Engine
-from llada_demo.export.files import EXPORTS, FIRST_MS, FPS, LAST_MS, SIZES, STEP_MS, export, exported
+from llada_demo.export.files import EXPORTS, FIRST_MS, FPS, LAST_MS, SIZES, STEP_MS, export, finish
 from llada_demo.export.picture import Painter
 
 
@@ -27,12 +27,12 @@ def trace(engine: Engine) -> Trace:
 
 
 def test_json_gives_the_same_trace_back(trace: Trace) -> None:
-    assert read_trace(exported(trace, "json").decode()) == trace
+    assert read_trace(finish(export(trace, "json")).decode()) == trace
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_gif_has_every_frame_its_time_and_its_pixels(trace: Trace, size: str) -> None:
-    image = Image.open(io.BytesIO(exported(trace, "gif", size)))
+    image = Image.open(io.BytesIO(finish(export(trace, "gif", size))))
     count = len(trace.steps) + 1
     assert (image.size, image.n_frames) == (SIZES[size], count)
     assert "loop" not in image.info
@@ -45,7 +45,7 @@ def test_a_gif_has_every_frame_its_time_and_its_pixels(trace: Trace, size: str) 
 
 
 def test_an_mp4_is_decoded_with_all_its_pictures(trace: Trace) -> None:
-    with av.open(io.BytesIO(exported(trace, "mp4"))) as container:
+    with av.open(io.BytesIO(finish(export(trace, "mp4")))) as container:
         frames = [frame.to_image() for frame in container.decode(video=0)]
     times = [FIRST_MS, *[STEP_MS] * (len(trace.steps) - 1), LAST_MS]
     assert len(frames) == sum(round(ms * FPS / 1000) for ms in times)
@@ -56,7 +56,7 @@ def test_an_mp4_is_decoded_with_all_its_pictures(trace: Trace) -> None:
 def test_a_page_needs_nothing_else_and_is_small(engine: Engine) -> None:
     options = SamplingOptions(gen_length=128, steps=64, block_length=16, end_rule="forbid")
     trace = engine.trace([{"role": "user", "content": "Ceritakan tentang laut."}], options, candidates=5)
-    page = exported(trace, "html").decode()
+    page = finish(export(trace, "html")).decode()
     assert len(trace.steps) == 64
     assert len(page.encode()) < 120_000
     assert not re.search(r"(?:src|href)\s*=|https?://(?!www\.w3\.org)", page)
@@ -66,7 +66,7 @@ def test_a_page_needs_nothing_else_and_is_small(engine: Engine) -> None:
 def test_token_text_cannot_leave_the_script_of_a_page(trace: Trace) -> None:
     text = "</script><script>alert(1)</script>"
     hostile = dataclasses.replace(trace, answer=tuple((token, text) for token, _ in trace.answer))
-    page = exported(hostile, "html").decode()
+    page = finish(export(hostile, "html")).decode()
     assert "<script>alert" not in page
     told = json.loads(re.search(r'id="film">(.*?)</script>', page, re.S)[1])
     assert told["end"]["cells"][0] == text
@@ -81,7 +81,7 @@ def test_no_cell_moves_between_pictures_and_all_fit(trace: Trace) -> None:
 
 
 def test_a_picture_shows_the_step_that_was_asked_for(trace: Trace) -> None:
-    first = Image.open(io.BytesIO(exported(trace, "png", step=0)))
+    first = Image.open(io.BytesIO(finish(export(trace, "png", step=0))))
     assert np.array_equal(np.asarray(first), np.asarray(Painter(trace).frame(0)))
 
 
