@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from llada_demo.bench.shapes import random_model, random_prompt
-from llada_demo.core.chat import SYSTEM_PROMPT, Message
+from llada_demo.core.chat import opened
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import Settings
 from llada_demo.diffusion.loop import Tokens
@@ -37,9 +37,7 @@ def chat_subject(settings: Settings, texts: Sequence[str], options: SamplingOpti
     began = time.perf_counter()
     engine = Engine.load(settings)
     seconds = round(time.perf_counter() - began, 3)
-    system: Message = {"role": "system", "content": SYSTEM_PROMPT}
-    asked: list[Message] = [{"role": "user", "content": text} for text in texts]
-    prompts = [engine.prepare([system, message], options).prompt for message in asked]
+    prompts = [engine.prepare(opened(text), options).prompt for text in texts]
     return Subject(engine.model, engine.tokens, prompts, {**engine.about(), "load_seconds": seconds})
 
 

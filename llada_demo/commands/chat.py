@@ -7,7 +7,7 @@ import json
 import sys
 
 from llada_demo.commands.shared import add_model_flags, add_option_flags, engine_of, options_of
-from llada_demo.core.chat import SYSTEM_PROMPT, Message
+from llada_demo.core.chat import SYSTEM_PROMPT, opened
 
 HELP = "answer one message"
 
@@ -24,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     options = options_of(args)
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
-    messages: list[Message] = [{"role": "system", "content": args.system}] if args.system.strip() else []
-    messages.append({"role": "user", "content": prompt})
-    answer = engine_of(args).start(messages, options)
+    answer = engine_of(args).start(opened(prompt, args.system), options)
     for step in answer:
         if args.watch:
             print(f"{step.index + 1:3d} {answer.picture()}", file=sys.stderr)

@@ -11,9 +11,10 @@ from typing import Any
 from llada_demo.commands.shared import add_model_flags, add_option_flags, engine_of, options_of
 from llada_demo.core.errors import UserError
 from llada_demo.core.files import write_beside
+from llada_demo.core.settings import ASSETS
 
 HELP = "measure a model on held-out text and count what its answers do"
-PERCAKAPAN = Path(__file__).resolve().parents[2] / "assets" / "data" / "percakapan"
+PERCAKAPAN = ASSETS / "data" / "percakapan"
 HELDOUT = PERCAKAPAN / "heldout.jsonl"
 
 

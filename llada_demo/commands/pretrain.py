@@ -9,8 +9,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from llada_demo.core.settings import ASSETS
+
 HELP = "train a small LLaDA from a recipe"
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from llada_demo.commands.shared import add_model_flags, settings_of
-from llada_demo.core.chat import SYSTEM_PROMPT, Message
 from llada_demo.core.files import write_beside
 from llada_demo.core.options import SamplingOptions
+from llada_demo.core.settings import ASSETS
 
 HELP = "record the scenes of the unmasking tab anew"
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 CANDIDATES = 4
 
 
@@ -41,14 +40,10 @@ def run(args: argparse.Namespace) -> int:
 
 def record(engine: Any, scene: dict[str, Any]) -> dict[str, Any]:
     """The file of one scene: title and note, its run, and the run beside it where there are two."""
-    from llada_demo.engine.fill import fill_in, has_gaps
+    from llada_demo.engine.fill import asked
 
     def take(options: SamplingOptions) -> dict[str, Any]:
-        question = scene["prompt"]
-        if has_gaps(question):
-            question, options = fill_in(engine.tokenizer, question, options)
-        messages: list[Message] = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": question}]
-        return engine.trace(messages, options, candidates=CANDIDATES).to_dict()
+        return engine.trace(*asked(engine.tokenizer, scene["prompt"], options), candidates=CANDIDATES).to_dict()
 
     file: dict[str, Any] = {name: scene[name] for name in ("title", "note", "sides") if name in scene}
     file["trace"] = take(SamplingOptions.from_dict(scene["options"]))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from llada_demo.commands.shared import add_model_flags, add_option_flags, engine_of, options_of
-from llada_demo.core.chat import SYSTEM_PROMPT, Message
+from llada_demo.core.chat import SYSTEM_PROMPT
 from llada_demo.core.errors import UserError
 from llada_demo.core.files import write_beside
 from llada_demo.core.trace import Trace, read_trace
@@ -28,21 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from llada_demo.export.files import export
+    from llada_demo.export.files import check_names, export, finish
 
     if (args.prompt is None) == (args.source is None):
         raise UserError("Berikan pertanyaan atau --from, salah satu.", "Give a prompt or --from, one of the two.")
     kind = args.out.suffix.removeprefix(".")
-    export(_EMPTY, kind, args.size)  # a wrong name is told before the work is done
+    check_names(kind, args.size)  # a wrong name is told before the work is done
     trace = _recorded(args.source) if args.source else _new(args)
-    work = export(trace, kind, args.size)
-    while True:
-        try:
-            done, of = next(work)
-        except StopIteration as end:
-            write_beside(args.out, end.value)
-            return 0
-        print(f"\r{done}/{of}", end="" if done < of else "\n", file=sys.stderr)
+    write_beside(args.out, finish(export(trace, kind, args.size), _tell))
+    return 0
+
+
+def _tell(done: int, of: int) -> None:
+    print(f"\r{done}/{of}", end="" if done < of else "\n", file=sys.stderr)
 
 
 def _recorded(path: Path) -> Trace:
@@ -56,17 +53,10 @@ def _recorded(path: Path) -> Trace:
 
 
 def _new(args: argparse.Namespace) -> Trace:
-    from llada_demo.engine.fill import fill_in, has_gaps
+    from llada_demo.engine.fill import asked
 
     options = options_of(args)
     if args.candidates < 0:
         raise UserError("--candidates paling sedikit 0.", "--candidates must be at least 0.")
     engine = engine_of(args)
-    question = args.prompt
-    if has_gaps(question):
-        question, options = fill_in(engine.tokenizer, question, options)
-    messages: list[Message] = [{"role": "system", "content": args.system}] if args.system.strip() else []
-    return engine.trace([*messages, {"role": "user", "content": question}], options, candidates=args.candidates)
-
-
-_EMPTY: Any = None  # no trace is looked at before the first frame is asked for
+    return engine.trace(*asked(engine.tokenizer, args.prompt, options, args.system), candidates=args.candidates)

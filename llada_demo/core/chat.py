@@ -13,3 +13,9 @@ class Message(TypedDict):
 
     role: str
     content: str
+
+
+def opened(text: str, system: str = SYSTEM_PROMPT) -> list[Message]:
+    """A conversation of one message behind a system prompt; a blank one is left out."""
+    head: list[Message] = [{"role": "system", "content": system}] if system.strip() else []
+    return [*head, {"role": "user", "content": text}]

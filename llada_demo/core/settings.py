@@ -9,7 +9,9 @@ from pathlib import Path
 
 from llada_demo.core.errors import UserError
 
-EMBEDDED = Path(__file__).resolve().parents[2] / "assets" / "model"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+UI = ASSETS / "ui"
+EMBEDDED = ASSETS / "model"
 EMBEDDED_NAME = "llada-kecil"  # what the embedded model is called on the screen and in records
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("auto", "bfloat16", "float32")

@@ -14,6 +14,7 @@ from llada_demo.core.options import SamplingOptions
 SCHEMA = 1
 LONGEST_FILE = 5 * 2**20  # characters
 END_OF_HEADER, END_OF_TURN = "<|end_header_id|>", "<|eot_id|>"  # of the chat template, as cells name them
+END_NAMES = ("<|endoftext|>", END_OF_TURN)
 
 
 class Candidate(NamedTuple):
@@ -89,6 +90,12 @@ class Trace:
         ends = [i for i, name in enumerate(names) if name == END_OF_TURN]
         starts = [i for i, name in enumerate(names[: ends[-1]]) if name == END_OF_HEADER] if ends else []
         return "".join(names[starts[-1] + 1 : ends[-1]]).strip() if starts else "".join(names).strip()
+
+    @property
+    def tail(self) -> int:
+        """Where the text ends: the position of the first end token, or the length; what follows is filler."""
+        ends = (at for at, (token, text) in enumerate(self.answer) if token == self.eos or text in END_NAMES)
+        return next(ends, len(self.answer))
 
     def answer_at(self, step: int) -> list[int | None]:
         """Ids of the answer after `step` steps (0 = before the first); None where still masked."""

@@ -17,7 +17,7 @@ from llada_demo.core.chat import Message
 from llada_demo.core.errors import CapacityError, OptionsError, UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import EMBEDDED, EMBEDDED_NAME, Settings
-from llada_demo.core.trace import Step, Trace, apply, blank
+from llada_demo.core.trace import Step, Trace
 from llada_demo.diffusion.generate import fixed_ids
 from llada_demo.diffusion.loop import Ask, Request, Tokens, denoise
 from llada_demo.diffusion.predict import forward
@@ -119,9 +119,7 @@ class Engine:
         earlier = list(trace.steps[:step])
         if edits:
             earlier.append(by_hand(trace, step, self._edit_tokens(trace, edits)))
-        state: list[int | None] = blank(trace.options, trace.fixed)
-        for done in earlier:
-            state = apply(state, done, trace.eos)
+        state = replace(trace, steps=tuple(earlier)).answer_at(len(earlier))
         self._check_ids(trace, state)
         prompt = torch.tensor([token for token, _ in trace.prompt], device=self.model.device)
         kept = {at: state[at] for done in earlier if done.by_hand for at in done.positions}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from llada_demo.core.chat import SYSTEM_PROMPT, Message, opened
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.model.tokenizer import LLaDATokenizer
@@ -14,9 +15,13 @@ LONGEST_GAP = 64
 QUESTION = "Lengkapi kalimat ini: {text}"  # what the model is asked; the training text has such questions
 
 
-def has_gaps(text: str) -> bool:
-    """Whether a text is one to fill in."""
-    return bool(GAP.search(text))
+def asked(
+    tokenizer: LLaDATokenizer, text: str, options: SamplingOptions, system: str = SYSTEM_PROMPT
+) -> tuple[list[Message], SamplingOptions]:
+    """The conversation and the options for what a person typed: a question, or a text with gaps. Raises UserError."""
+    if GAP.search(text):
+        text, options = fill_in(tokenizer, text, options)
+    return opened(text, system), options
 
 
 def fill_in(tokenizer: LLaDATokenizer, text: str, options: SamplingOptions) -> tuple[str, SamplingOptions]:

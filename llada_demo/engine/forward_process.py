@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
-from llada_demo.core.chat import SYSTEM_PROMPT, Message
+from llada_demo.core.chat import opened
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.diffusion import noise
@@ -47,7 +47,7 @@ def example(engine: Engine, question: str, answer: str, seed: int = 0) -> Exampl
     thresholds = noise.uniform(seed, 0, torch.arange(len(ids)), 1, noise.MASK)[:, 0].tolist()
     cells = [engine.tokenizer.name(i) or text for i, text in zip(ids, engine.tokenizer.cells(ids), strict=True)]
     made = Example(question, tuple(ids), tuple(cells), tuple(thresholds))
-    engine.prepare(_messages(question), _options(made, 1.0))
+    engine.prepare(opened(question), _options(made, 1.0))
     return made
 
 
@@ -56,7 +56,7 @@ def losses(engine: Engine, made: Example, t: float) -> list[float]:
     masked = made.masked(t)
     if not masked:
         return []
-    prompt = engine.prepare(_messages(made.question), _options(made, t)).prompt
+    prompt = engine.prepare(opened(made.question), _options(made, t)).prompt
     ids = torch.tensor([*prompt, *made.ids])
     positions = len(prompt) + torch.tensor(masked)
     targets, canvas = ids[positions], ids.clone()
@@ -69,7 +69,7 @@ def fill(engine: Engine, made: Example, t: float) -> Run:
     """A run that writes what is masked at t. Raises UserError where nothing is."""
     if not made.masked(t):
         raise UserError("Pada t ini tidak ada yang bertopeng. Naikkan t.", "Nothing is masked at this t. Raise it.")
-    return engine.start(_messages(made.question), _options(made, t), candidates=5)
+    return engine.start(opened(made.question), _options(made, t), candidates=5)
 
 
 def _options(made: Example, t: float) -> SamplingOptions:
@@ -86,7 +86,3 @@ def _options(made: Example, t: float) -> SamplingOptions:
     length = len(made.ids)
     options = SamplingOptions(gen_length=length, steps=max(1, len(masked)), block_length=length, stop_at_end=False)
     return replace(options, constraints=known)
-
-
-def _messages(question: str) -> list[Message]:
-    return [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": question}]

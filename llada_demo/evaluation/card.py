@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def answers(engine: Engine, prompts: Sequence[str], options: SamplingOptions, re
     """
     rows = []
     for i, prompt in enumerate(prompts):
-        seeded = SamplingOptions.from_dict({**options.to_dict(), "seed": options.seed + i})
+        seeded = replace(options, seed=options.seed + i)
         messages: list[Message] = [{"role": "system", "content": SYSTEM_PROMPT}]
         for question in prompt.split(" | "):
             began = time.perf_counter()

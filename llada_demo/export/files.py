@@ -5,18 +5,17 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from llada_demo.core.errors import UserError
+from llada_demo.core.settings import UI
 from llada_demo.core.trace import Trace
 from llada_demo.export.film import film
 from llada_demo.export.picture import SIZES, Painter
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets" / "ui"
 STEP_MS, FIRST_MS, LAST_MS = 110, 700, 2000
 FPS = 30
 COLOURS = 32  # of a GIF
@@ -31,21 +30,25 @@ def export(trace: Trace, kind: str, size: str = "wide", step: int | None = None)
     kind: a name in EXPORTS; size: one in SIZES; step: of a PNG, the last by default. Raises UserError for a name
     that is not there.
     """
+    check_names(kind, size)
+    return EXPORTS[kind](trace, size, step)
+
+
+def check_names(kind: str, size: str) -> None:
+    """Raises UserError for a format or a size that is not there."""
     for name, there in ((kind, EXPORTS), (size, SIZES)):
         if name not in there:
             raise UserError(
                 f"{name!r} tidak ada. Yang ada: {', '.join(there)}.",
                 f"There is no {name!r}. There are: {', '.join(there)}.",
             )
-    return EXPORTS[kind](trace, size, step)
 
 
-def exported(trace: Trace, kind: str, size: str = "wide", step: int | None = None) -> bytes:
-    """The file's bytes, in one go."""
-    work = export(trace, kind, size, step)
+def finish(work: Work, report: Callable[[int, int], None] = lambda done, of: None) -> bytes:
+    """The bytes of a work that is done in one go, with a word after each frame."""
     while True:
         try:
-            next(work)
+            report(*next(work))
         except StopIteration as end:
             return end.value
 
@@ -60,12 +63,12 @@ def to_html(trace: Trace, size: str, step: int | None) -> Work:
     """A page that needs nothing else: the player, its look, and the film."""
     told = json.dumps(film(trace, recorded=True), ensure_ascii=False, separators=(",", ":"))
     parts = {
-        "STYLE": (ASSETS / "player.css").read_text(encoding="utf-8"),
-        "SCRIPT": (ASSETS / "player.js").read_text(encoding="utf-8"),
+        "STYLE": (UI / "player.css").read_text(encoding="utf-8"),
+        "SCRIPT": (UI / "player.js").read_text(encoding="utf-8"),
         # Inside a script element only "<" can end it or begin a comment.
         "FILM": told.replace("<", "\\u003c"),
     }
-    page = (ASSETS / "export.html").read_text(encoding="utf-8")
+    page = (UI / "export.html").read_text(encoding="utf-8")
     yield 1, 1
     return "".join(parts.get(piece, piece) for piece in page.split("%%")).encode()
 

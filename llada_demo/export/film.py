@@ -49,8 +49,7 @@ def head(options: SamplingOptions, question: str, fixed: Mapping[int, str], abou
 
 def end(trace: Trace) -> dict[str, Any]:
     """What is known after the last step: every cell's final text, and where the text ended (the rest is filler)."""
-    ends = [at for at, (token, text) in enumerate(trace.answer) if token == trace.eos or text in END_NAMES]
-    return {"cells": [text for _, text in trace.answer], "tail": ends[0] if ends else len(trace.answer)}
+    return {"cells": [text for _, text in trace.answer], "tail": trace.tail}
 
 
 class Camera:
@@ -78,9 +77,6 @@ class Camera:
         more = {"u": list(step.unasked), "m": list(step.masked), "h": int(step.by_hand), "o": open_}
         named = {str(token): self._text(token) for token in sorted(ids)}
         return {**frame, **{name: value for name, value in {**more, "n": named}.items() if value}}
-
-
-END_NAMES = ("<|endoftext|>", "<|eot_id|>")
 
 
 def _thousandths(probability: float) -> int:

@@ -9,7 +9,6 @@ from functools import lru_cache
 from PIL import Image, ImageDraw, ImageFont
 
 from llada_demo.core.trace import Trace
-from llada_demo.export.film import END_NAMES
 
 SIZES = {"wide": (1280, 720), "square": (1080, 1080)}
 PAPER, INK, QUIET, LINE = (255, 255, 255), (28, 36, 48), (90, 100, 114), (217, 222, 229)
@@ -107,14 +106,12 @@ def font(size: int) -> Font:
 
 def _layout(trace: Trace, size: tuple[int, int]) -> Layout:
     """The largest text with which the whole answer fits."""
-    ends = [at for at, (token, text) in enumerate(trace.answer) if token == trace.eos or text in END_NAMES]
-    tail = ends[0] if ends else len(trace.answer)
     texts = tuple(_visible(text) for _, text in trace.answer)
     for font_size in range(LARGEST, SMALLEST - 1, -1):
-        cells, bottom = _flow(trace, texts[:tail], size, font_size)
+        cells, bottom = _flow(trace, texts[: trace.tail], size, font_size)
         if bottom <= size[1] - 1.6 * _margin(size):
             break
-    return Layout(size, font_size, (*cells, *[None] * (len(texts) - tail)), texts)
+    return Layout(size, font_size, (*cells, *[None] * (len(texts) - trace.tail)), texts)
 
 
 def _flow(trace: Trace, texts: Sequence[str], size: tuple[int, int], font_size: int) -> tuple[list[Cell], float]:

@@ -9,6 +9,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from llada_demo.core.trace import Trace
+from llada_demo.ui.running import PRIVATE
 from llada_demo.ui.words import SENTENCES, Words, pick
 
 BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#8a8f98"  # Okabe-Ito
@@ -27,11 +28,10 @@ def build_charts(words: Words, language: gr.Textbox, trace: gr.State, runs: Sequ
             return [gr.skip() for _ in CHARTS]
         return [chart(trace, language) for chart in CHARTS.values()]
 
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    part.expand(lambda: True, None, is_open, **private).then(draw, [trace, language, is_open], plots, **private)
-    part.collapse(lambda: False, None, is_open, **private)
+    part.expand(lambda: True, None, is_open, **PRIVATE).then(draw, [trace, language, is_open], plots, **PRIVATE)
+    part.collapse(lambda: False, None, is_open, **PRIVATE)
     for event in runs:
-        event.then(draw, [trace, language, is_open], plots, **private)
+        event.then(draw, [trace, language, is_open], plots, **PRIVATE)
 
 
 def confidence(trace: Trace, language: str) -> go.Figure:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,12 +21,9 @@ from llada_demo.ui.controls import (
     preset_choices,
     with_new_seed,
 )
-from llada_demo.ui.paced import paced
 from llada_demo.ui.reel import whole_film
-from llada_demo.ui.words import EXAMPLES, TEXTS, Words, pick, say
-
-LIVE_ANSWERS = 16  # answers that are written at the same time; more wait in the queue
-log = logging.getLogger(__name__)
+from llada_demo.ui.running import PRIVATE, QUEUE, paced, send_or_stop, watched
+from llada_demo.ui.words import EXAMPLES, Words, say
 
 BUTTONS = ("regenerate", "same_seed", "show_writing", "undo", "clear", "download_markdown", "download_json")
 Frame = tuple[Any, ...]  # (message box, conversation, records, status line)
@@ -70,8 +65,7 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
     tab = ChatTab(engine, controls)
     sampling = [system, language, *controls.components]
     view = [box, talk, records, status]
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    model: dict[str, Any] = {**private, "concurrency_id": "model", "concurrency_limit": LIVE_ANSWERS}
+    model: dict[str, Any] = {**PRIVATE, **QUEUE}
     state = [talk, records, *sampling]
     writing = [
         box.submit(tab.send, [box, *state], view, **model),
@@ -82,14 +76,14 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
         talk.example_select(tab.example, state, view, **model),
     ]
     # First the work ends, then the page is tidied: a frame that is still under way must not come after.
-    stopped = box.stop(None, cancels=writing, **private)
-    stopped.then(tab.stop, [talk, records, language], view, **private)
-    undo.click(tab.undo, [talk, records, language], view, cancels=writing, **private)
-    talk.undo(tab.undo, [talk, records, language], view, cancels=writing, **private)
-    gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **private)
+    stopped = box.stop(None, cancels=writing, **PRIVATE)
+    stopped.then(tab.stop, [talk, records, language], view, **PRIVATE)
+    undo.click(tab.undo, [talk, records, language], view, cancels=writing, **PRIVATE)
+    talk.undo(tab.undo, [talk, records, language], view, cancels=writing, **PRIVATE)
+    gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **PRIVATE)
     controls.wire(preset, language)
     _wire_records(tab, (show, markdown, json_file), [talk, records, system, language])
-    gr.api(tab.api_chat, api_name="chat", concurrency_id="model", concurrency_limit=LIVE_ANSWERS)
+    gr.api(tab.api_chat, api_name="chat", **QUEUE)
 
 
 def _build_settings(engine: Engine, words: Words) -> tuple[gr.Textbox, Controls]:
@@ -108,13 +102,12 @@ def _build_settings(engine: Engine, words: Words) -> tuple[gr.Textbox, Controls]
 def _wire_records(tab: ChatTab, buttons: Sequence[gr.Button], state: list[Any]) -> None:
     """What the records of the answers are for: to see how one was written, and to take them home."""
     show, *files = buttons
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     download, reel = (gr.Textbox(visible="hidden", elem_id=name) for name in ("download", "chat-reel"))
     _, records, _, language = state
-    show.click(tab.show, [records, language], reel, **private)
-    reel.change(None, reel, None, js="llada.watchChat", **private)
+    show.click(tab.show, [records, language], reel, **PRIVATE)
+    reel.change(None, reel, None, js="llada.watchChat", **PRIVATE)
     for button, kind, save in zip(files, ("md", "json"), ("llada.saveMarkdown", "llada.saveJson"), strict=True):
-        button.click(tab.export(kind), state, download, **private).success(None, download, js=save, **private)
+        button.click(tab.export(kind), state, download, **PRIVATE).success(None, download, js=save, **PRIVATE)
 
 
 class ChatTab:
@@ -246,14 +239,9 @@ class ChatTab:
             yield self._box(language, writing=False), gr.skip(), gr.skip(), gr.skip()
             return
         earlier = list(records)[: conversation.answers(history)]
-        try:
-            for first, _ in paced(run):
-                box = self._box(language, writing=True, value="") if first else gr.skip()
-                yield box, _with(history, run.picture()), [*earlier, _record(run)], "" if first else gr.skip()
-        except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
-            number = uuid.uuid4().hex[:8]
-            log.exception("request %s failed", number)
-            gr.Warning(say("failed", language, id=number))
+        for first in watched(run, language):
+            box = self._box(language, writing=True, value="") if first else gr.skip()
+            yield box, _with(history, run.picture()), [*earlier, _record(run)], "" if first else gr.skip()
         done = _record(run)
         yield (
             self._box(language, writing=False),
@@ -264,8 +252,7 @@ class ChatTab:
 
     def _box(self, language: str, writing: bool, **value: Any) -> Any:
         """The message box, with its button for sending or for stopping."""
-        send, stop = (pick(TEXTS[key], language) for key in ("send", "stop"))
-        return gr.update(submit_btn=False if writing else send, stop_btn=stop if writing else False, **value)
+        return send_or_stop("send", language, writing, **value)
 
 
 def _with(history: Sequence[Message], answer: str) -> list[Message]:

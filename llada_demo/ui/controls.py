@@ -15,6 +15,7 @@ import gradio as gr
 
 from llada_demo.core.errors import OptionsError, UserError
 from llada_demo.core.options import SamplingOptions, Spec, nearest_valid, spec
+from llada_demo.ui.running import PRIVATE
 from llada_demo.ui.words import SENTENCES, TEXTS, Words
 
 # The longest answer that the sliders offer; the model's own limit may be lower.
@@ -70,12 +71,11 @@ class Controls:
 
     def wire(self, preset: gr.Radio, language: gr.Textbox) -> None:
         """A preset sets them all; a control that is released mends what does not fit."""
-        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        preset.input(lambda name: self.show(preset_options(name)), preset, self.components, **private)
+        preset.input(lambda name: self.show(preset_options(name)), preset, self.components, **PRIVATE)
         for control in self.components:
             released = getattr(control, "release", None) or getattr(control, "blur", None) or control.input
             # A change that comes while another is mended must not be lost: the last one counts.
-            released(self.mend, [language, *self.components], self.components, trigger_mode="always_last", **private)
+            released(self.mend, [language, *self.components], self.components, trigger_mode="always_last", **PRIVATE)
 
     def read(self, values: Sequence[Any]) -> SamplingOptions:
         """Options from the values of the components; an empty seed is drawn.

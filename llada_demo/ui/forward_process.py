@@ -11,8 +11,9 @@ import gradio as gr
 from llada_demo.core.errors import UserError
 from llada_demo.engine import Engine
 from llada_demo.engine.forward_process import Example, example, fill, losses
-from llada_demo.ui.paced import paced
-from llada_demo.ui.reel import Live, tell_failure
+from llada_demo.ui.conversation import checked
+from llada_demo.ui.reel import Live
+from llada_demo.ui.running import PRIVATE, QUEUE, watched
 from llada_demo.ui.words import Words, say
 
 QUESTION = "Apa itu hujan?"
@@ -37,10 +38,13 @@ def build_forward_process(engine: Engine, words: Words, language: gr.Textbox) ->
         )
     tokens, reel = (gr.Textbox(visible="hidden", elem_id=f"forward-{name}") for name in ("tokens", "reel"))
 
+    def given_example(question: str, answer: str) -> Example:
+        return example(engine, checked(question or ""), checked(answer or ""))
+
     def masked(question: str, answer: str, t: float, language: str) -> tuple[Any, str]:
         """The answer's tokens with the number below which each is masked, and the loss at t."""
         try:
-            made = example(engine, question or "", answer or "")
+            made = given_example(question, answer)
             nats = losses(engine, made, t)
         except UserError as error:
             gr.Warning(error.in_language(language))
@@ -52,27 +56,23 @@ def build_forward_process(engine: Engine, words: Words, language: gr.Textbox) ->
     def write(question: str, answer: str, t: float, language: str) -> Iterator[Any]:
         """The model fills in what is masked."""
         try:
-            run = fill(engine, example(engine, question or "", answer or ""), t)
+            run = fill(engine, given_example(question, answer), t)
         except UserError as error:
             gr.Warning(error.in_language(language))
             yield gr.skip()
             return
         live = Live(run)
-        try:
-            for _ in paced(run):
-                yield live.lines()
-        except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
-            tell_failure(language)
+        for _ in watched(run, language):
+            yield live.lines()
         yield live.lines(whole=True)
 
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     given = [question, answer, t, language]
     for event in (part.expand, question.blur, answer.blur, t.release):
-        event(masked, given, [tokens, told], trigger_mode="always_last", concurrency_id="model", **private)
-    t.change(None, t, None, js="llada.forward.draw", **private)
-    tokens.change(None, [tokens, t], None, js="llada.forward.learn", **private)
-    run.click(write, given, reel, concurrency_id="model", **private)
-    reel.change(None, reel, None, js="llada.forward.watch", **private)
+        event(masked, given, [tokens, told], trigger_mode="always_last", **QUEUE, **PRIVATE)
+    t.change(None, t, None, js="llada.forward.draw", **PRIVATE)
+    tokens.change(None, [tokens, t], None, js="llada.forward.learn", **PRIVATE)
+    run.click(write, given, reel, **QUEUE, **PRIVATE)
+    reel.change(None, reel, None, js="llada.forward.watch", **PRIVATE)
 
 
 def sentence(made: Example, nats: list[float], t: float, language: str) -> str:

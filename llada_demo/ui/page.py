@@ -9,6 +9,7 @@ import gradio as gr
 
 from llada_demo.engine import Engine
 from llada_demo.ui.chat import build_chat
+from llada_demo.ui.running import PRIVATE
 from llada_demo.ui.theme import STYLES, head, theme
 from llada_demo.ui.unmasking import build_unmasking
 from llada_demo.ui.words import Words, pick, say
@@ -59,11 +60,10 @@ def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
             """Everything in `language`, which is remembered for the handlers' sentences."""
             return [language, *words.updates(language)]
 
-        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         everything = [language, *words.components]
-        dark.click(None, js="llada.switchTheme", **quiet)
-        switch.click(lambda now: speak("id" if now == "en" else "en"), language, everything, **quiet)
-        demo.load(speak, language, everything, js="llada.browserLanguage", **quiet)
+        dark.click(None, js="llada.switchTheme", **PRIVATE)
+        switch.click(lambda now: speak("id" if now == "en" else "en"), language, everything, **PRIVATE)
+        demo.load(speak, language, everything, js="llada.browserLanguage", **PRIVATE)
     demo.queue(max_size=WAITING, default_concurrency_limit=THREADS)
     assert about is not None
     return demo, {

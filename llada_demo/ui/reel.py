@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import uuid
 from typing import Any
 
-import gradio as gr
-
 from llada_demo.engine.run import Run
 from llada_demo.export.film import Camera, Film, end, head
-from llada_demo.ui.words import say
-
-log = logging.getLogger(__name__)
 
 
 class Live:
@@ -37,13 +31,6 @@ class Live:
 def whole_film(film: Film, other: Film | None = None) -> str:
     """The one line of a run that is whole, and of the one that is shown beside it."""
     return _line(run=_new_id(), film=film, **({"other": other} if other else {}))
-
-
-def tell_failure(language: str) -> None:
-    """Inside an except: a number for the visitor, and everything else for the log."""
-    number = _new_id()
-    log.exception("request %s failed", number)
-    gr.Warning(say("failed", language, id=number))
 
 
 def _line(**data: Any) -> str:

@@ -1,15 +1,27 @@
-"""How often a browser hears of a run."""
+"""What every tab that runs the model needs: its place in the queue, its pace, its button, and what a failure says."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import gradio as gr
+
+from llada_demo.ui.words import TEXTS, pick, say
+
 UPDATE_EVERY = 0.2  # seconds: a browser gets at most 5 updates a second, however fast the model is
+# Of an event that is no endpoint and shows no spinner.
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+# Answers that are written at the same time; more wait in the queue.
+QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 16}
+
+log = logging.getLogger(__name__)
 
 
-def paced(run: Any) -> Iterator[tuple[bool, Any]]:
+def paced(run: Iterable[Any]) -> Iterator[tuple[bool, Any]]:
     """(first?, step or None): before the first step, and then at most every UPDATE_EVERY seconds."""
     yield True, None
     last = time.monotonic()
@@ -17,3 +29,21 @@ def paced(run: Any) -> Iterator[tuple[bool, Any]]:
         if time.monotonic() - last >= UPDATE_EVERY:
             last = time.monotonic()
             yield False, step
+
+
+def watched(run: Iterable[Any], language: str) -> Iterator[bool]:
+    """Runs to the end and says when to show a frame (True: the first). A failure ends it, and the visitor is told:
+    a bug or a broken machine gives them a number, and the log the rest."""
+    try:
+        for first, _ in paced(run):
+            yield first
+    except Exception:
+        number = uuid.uuid4().hex[:8]
+        log.exception("request %s failed", number)
+        gr.Warning(say("failed", language, id=number))
+
+
+def send_or_stop(send: str, language: str, writing: bool, **value: Any) -> Any:
+    """The update of a box whose button sends (the word `send` of TEXTS), or stops what is being written."""
+    word, stop = (pick(TEXTS[key], language) for key in (send, "stop"))
+    return gr.update(submit_btn=False if writing else word, stop_btn=stop if writing else False, **value)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from llada_demo.core.settings import ASSETS
 from llada_demo.core.trace import Trace
 
-TRACES = Path(__file__).resolve().parents[2] / "assets" / "traces"
+TRACES = ASSETS / "traces"
 
 
 @dataclass(frozen=True)

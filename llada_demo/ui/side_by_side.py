@@ -13,8 +13,8 @@ from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine.run import Run
 from llada_demo.ui.controls import Controls
-from llada_demo.ui.paced import paced
-from llada_demo.ui.reel import Live, tell_failure
+from llada_demo.ui.reel import Live
+from llada_demo.ui.running import PRIVATE, QUEUE, watched
 from llada_demo.ui.words import Words, pick, say
 
 Start = Callable[[str, SamplingOptions], Run]
@@ -75,19 +75,15 @@ def build_side_by_side(start: Start, words: Words, language: gr.Textbox, box: gr
             yield gr.skip(), gr.skip()
             return
         lives = [Live(one, pick(name, language)) for one, name in zip(runs, pair.names, strict=True)]
-        try:
-            for _ in paced(zip_longest(*runs)):
-                yield lives[0].lines(), lives[1].lines()
-        except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
-            tell_failure(language)
+        for _ in watched(zip_longest(*runs), language):
+            yield lives[0].lines(), lives[1].lines()
         yield lives[0].lines(whole=True), lives[1].lines(whole=True)
 
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     run.click(
-        write, [box, kind, language, *controls.components], [left, right], concurrency_id="model", **private
+        write, [box, kind, language, *controls.components], [left, right], **QUEUE, **PRIVATE
     )  # fmt: skip
-    left.change(None, left, None, js="llada.unmasking.watchLeft", **private)
-    right.change(None, right, None, js="llada.unmasking.watchRight", **private)
+    left.change(None, left, None, js="llada.unmasking.watchLeft", **PRIVATE)
+    right.change(None, right, None, js="llada.unmasking.watchRight", **PRIVATE)
 
 
 def changed(options: SamplingOptions, change: Mapping[str, Any]) -> SamplingOptions:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets" / "ui"
-STYLES = [ASSETS / name for name in ("theme.css", "chat.css", "player.css", "unmasking.css")]
-SCRIPTS = [ASSETS / name for name in ("page.js", "player.js", "reel.js", "chat.js", "unmasking.js")]
+from llada_demo.core.settings import UI
+
+STYLES = [UI / name for name in ("theme.css", "chat.css", "player.css", "unmasking.css")]
+SCRIPTS = [UI / name for name in ("page.js", "player.js", "reel.js", "chat.js", "unmasking.js")]
 
 _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "monospace")
@@ -48,4 +47,4 @@ def head() -> str:
 
 
 def _script(source: str) -> str:
-    return (ASSETS / "script.html").read_text(encoding="utf-8").replace("SOURCE", source)
+    return (UI / "script.html").read_text(encoding="utf-8").replace("SOURCE", source)

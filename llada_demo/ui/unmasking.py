@@ -10,26 +10,25 @@ from typing import Any
 
 import gradio as gr
 
-from llada_demo.core.chat import SYSTEM_PROMPT, Message
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.trace import Trace, read_trace
 from llada_demo.engine import Engine
-from llada_demo.engine.fill import fill_in, has_gaps
+from llada_demo.engine.fill import asked
 from llada_demo.engine.run import Run
 from llada_demo.export.files import export
 from llada_demo.export.film import film
+from llada_demo.ui import conversation
 from llada_demo.ui.charts import build_charts
 from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
 from llada_demo.ui.forward_process import build_forward_process
-from llada_demo.ui.paced import UPDATE_EVERY, paced
-from llada_demo.ui.reel import Live, tell_failure, whole_film
+from llada_demo.ui.reel import Live, whole_film
+from llada_demo.ui.running import PRIVATE, QUEUE, UPDATE_EVERY, send_or_stop, watched
 from llada_demo.ui.scenes import Scene, read_scenes, scene_choices
 from llada_demo.ui.side_by_side import build_side_by_side
-from llada_demo.ui.words import TEXTS, Words, pick, say
+from llada_demo.ui.words import Words, pick, say
 
-LIVE_RUNS = 16
 FILES = {  # what the visitor chooses -> format and size
     "JSON": ("json", "wide"),
     "HTML": ("html", "wide"),
@@ -41,8 +40,10 @@ FILES = {  # what the visitor chooses -> format and size
     "PNG 1080×1080": ("png", "square"),
 }
 CANDIDATES = 5
+LONGEST_WORD = 60  # characters that a visitor may write over one token
 
 Frame = tuple[Any, ...]  # (box, reel, trace)
+NOTHING: Frame = (gr.skip(), gr.skip(), gr.skip())
 
 
 def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
@@ -82,27 +83,26 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
     message = gr.Textbox(visible="hidden", elem_id="film-message")
 
     view = [box, reel, trace]
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    model: dict[str, Any] = {**private, "concurrency_id": "model", "concurrency_limit": LIVE_RUNS}
+    model: dict[str, Any] = {**PRIVATE, **QUEUE}
     writing = [
         box.submit(tab.write, [box, language, *controls.components], view, **model),
         go_on.click(tab.go_on, [trace, message, language], view, js="llada.unmasking.steering", **model),
     ]
-    box.stop(None, cancels=writing, **private).then(tab.stop, language, box, **private)
-    reel.change(None, reel, None, js="llada.unmasking.watch", **private)
+    box.stop(None, cancels=writing, **PRIVATE).then(tab.stop, language, box, **PRIVATE)
+    reel.change(None, reel, None, js="llada.unmasking.watch", **PRIVATE)
     shown = [
         *writing,
-        scenes.input(tab.scene, [scenes, language], view, **private),
-        open_.click(tab.open, [message, language], view, js="llada.unmasking.open", **private),
+        scenes.input(tab.scene, [scenes, language], view, **PRIVATE),
+        open_.click(tab.open, [message, language], view, js="llada.unmasking.open", **PRIVATE),
     ]
-    saving = save.click(tab.save, [trace, kind, message, language], [told, message], js="llada.unmasking.at", **private)
-    saving.success(None, message, None, js="llada.unmasking.save", **private)
-    leave.click(lambda: ("", ""), None, [told, message], cancels=[saving], **private)
+    saving = save.click(tab.save, [trace, kind, message, language], [told, message], js="llada.unmasking.at", **PRIVATE)
+    saving.success(None, message, None, js="llada.unmasking.save", **PRIVATE)
+    leave.click(lambda: ("", ""), None, [told, message], cancels=[saving], **PRIVATE)
     controls.wire(preset, language)
     build_side_by_side(tab.start, words, language, box, controls)
     build_charts(words, language, trace, shown)
     build_forward_process(engine, words, language)
-    gr.api(tab.api_unmask, api_name="unmask", concurrency_id="model", concurrency_limit=LIVE_RUNS)
+    gr.api(tab.api_unmask, api_name="unmask", **QUEUE)
 
 
 class UnmaskingTab:
@@ -123,11 +123,7 @@ class UnmaskingTab:
         def start() -> Any:
             if trace is None:
                 raise UserError(say("no_trace", "id"), say("no_trace", "en"))
-            wish = json.loads(steering or "{}")
-            if not wish.get("edits"):
-                raise UserError(say("no_change", "id"), say("no_change", "en"))
-            edits = {int(at): what for at, what in wish["edits"].items()}
-            return self.engine.resume(trace, int(wish["step"]), edits, CANDIDATES)
+            return self.engine.resume(trace, *wish(steering), CANDIDATES)
 
         yield from self._run(start, language)
 
@@ -138,21 +134,17 @@ class UnmaskingTab:
     def scene(self, name: str, language: str) -> Frame:
         """A recorded run."""
         found = self.scenes.get(name)
-        return (
-            (gr.skip(), gr.skip(), gr.skip())
-            if found is None
-            else (gr.skip(), self._reel(found, language), found.trace)
-        )
+        return (gr.skip(), self._reel(found, language), found.trace) if found else NOTHING
 
     def open(self, text: str, language: str) -> Frame:
         """A run from a file, with everything in it checked."""
         if not text:
-            return gr.skip(), gr.skip(), gr.skip()
+            return NOTHING
         try:
             trace = read_trace(text)
         except UserError as error:
             gr.Warning(error.in_language(language))
-            return gr.skip(), gr.skip(), gr.skip()
+            return NOTHING
         return gr.skip(), whole_film(film(trace, recorded=True)), trace
 
     def save(self, trace: Trace | None, name: str, step: str, language: str) -> Iterator[tuple[str, str]]:
@@ -163,7 +155,7 @@ class UnmaskingTab:
         if trace is None:
             raise gr.Error(say("no_trace", language), print_exception=False)
         kind, size = FILES[name]
-        work = export(trace, kind, size, int(step) if step.isdigit() else None)
+        work = export(trace, kind, size, int(step) if step.isdecimal() and step.isascii() and len(step) < 9 else None)
         told = 0.0
         while True:
             try:
@@ -188,9 +180,7 @@ class UnmaskingTab:
 
     def start(self, text: str, options: SamplingOptions, adapter: str | None = None) -> Run:
         """A run for a question or a text with gaps. Raises UserError."""
-        if has_gaps(text):
-            text, options = fill_in(self.engine.tokenizer, text, options)
-        messages: list[Message] = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": text}]
+        messages, options = asked(self.engine.tokenizer, conversation.checked(text), options)
         return self.engine.start(messages, options, adapter, CANDIDATES)
 
     def _run(self, start: Any, language: str) -> Iterator[Frame]:
@@ -202,11 +192,8 @@ class UnmaskingTab:
             yield self._box(language, writing=False), gr.skip(), gr.skip()
             return
         live = Live(run)
-        try:
-            for first, _ in paced(run):
-                yield self._box(language, writing=True) if first else gr.skip(), live.lines(), gr.skip()
-        except Exception:  # a bug or a broken machine: the visitor gets a number, the log gets the rest
-            tell_failure(language)
+        for first in watched(run, language):
+            yield self._box(language, writing=True) if first else gr.skip(), live.lines(), gr.skip()
         yield self._box(language, writing=False), live.lines(whole=True), run.trace()
 
     def _reel(self, scene: Scene, language: str) -> str:
@@ -220,5 +207,27 @@ class UnmaskingTab:
 
     def _box(self, language: str, writing: bool) -> Any:
         """The question's box, with its button for writing or for stopping."""
-        run, stop = (pick(TEXTS[key], language) for key in ("film_run", "stop"))
-        return gr.update(submit_btn=False if writing else run, stop_btn=stop if writing else False)
+        return send_or_stop("film_run", language, writing)
+
+
+def wish(steering: str) -> tuple[int, dict[int, int | str | None]]:
+    """The step and the edits that the browser sends: {"step": n, "edits": {position: token id, word or null}}.
+
+    Raises UserError where nothing is changed, and for anything else than that.
+    """
+    try:
+        data = json.loads(steering or "{}")
+        step, edits = int(data.get("step", 0)), {int(at): what for at, what in data.get("edits", {}).items()}
+        if not all(what is None or type(what) is int or _is_word(what) for what in edits.values()):
+            raise TypeError(f"an edit is a token, nothing, or a word of at most {LONGEST_WORD} characters")
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise UserError(
+            f"Perubahan ini tidak dapat dibaca: {error}.", f"These changes cannot be read: {error}."
+        ) from error
+    if not edits:
+        raise UserError(say("no_change", "id"), say("no_change", "en"))
+    return step, edits
+
+
+def _is_word(what: Any) -> bool:
+    return isinstance(what, str) and len(what) <= LONGEST_WORD
