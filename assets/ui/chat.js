@@ -25,3 +25,8 @@ document.addEventListener("keydown", (event) => {
   const stop = document.querySelector("#message .stop-button");
   if (stop) stop.click();
 });
+
+// Gradio calls the examples a list, whose children are buttons: a screen reader needs another word for it.
+new MutationObserver(() => {
+  for (const list of document.querySelectorAll('.examples[role="list"]')) list.setAttribute("role", "group");
+}).observe(document, { childList: true, subtree: true });

@@ -452,7 +452,7 @@
       root.classList.add("player");
       root.tabIndex = 0;
       root.setAttribute("role", "group");
-      this.title = make("h3", "title");
+      this.title = make("h2", "title");
       this.question = make("p", "question");
       this.board = make("div", "board");
       this.board.setAttribute("role", "group");

@@ -29,6 +29,8 @@ def theme() -> gr.themes.Base:
     ).set(
         body_background_fill="#ffffff",
         body_background_fill_dark="#0f1419",
+        body_text_color_subdued="*neutral_500",  # the theme's own grey is too pale to be read on white
+        link_text_color_dark="*secondary_300",
         block_background_fill="#ffffff",
         block_background_fill_dark="#151b22",
         block_border_width="0px",

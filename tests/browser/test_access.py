@@ -1,0 +1,34 @@
+"""Everybody can use the page: axe-core finds nothing serious in any tab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def serious(page: Page) -> list[tuple[str, Any]]:
+    """What axe-core calls serious or critical: the rule, and where it is broken."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (rule["id"], [node["target"] for node in rule["nodes"]])
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")])
+def test_no_tab_has_a_serious_obstacle(visit: Callable, width: int, scheme: str) -> None:
+    page = visit(width, scheme=scheme).page
+    assert serious(page) == []
+    page.get_by_role("tab", name="Visualisasi").click()
+    expect(page.locator("#unmasking-board .note")).to_contain_text("Rekaman")
+    assert serious(page) == []
+    page.click("#film-settings button")
+    page.locator("#unmasking-board .board .cell").first.click()
+    assert serious(page) == []
