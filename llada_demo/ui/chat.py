@@ -22,7 +22,7 @@ from llada_demo.ui.controls import (
     with_new_seed,
 )
 from llada_demo.ui.reel import whole_film
-from llada_demo.ui.running import PRIVATE, QUEUE, paced, send_or_stop, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, paced, send_or_stop, told_once, watched
 from llada_demo.ui.words import EXAMPLES, Words, say
 
 BUTTONS = ("regenerate", "same_seed", "show_writing", "undo", "clear", "download_markdown", "download_json")
@@ -116,6 +116,7 @@ class ChatTab:
     def __init__(self, engine: Engine, controls: Controls) -> None:
         self.engine, self.controls = engine, controls
 
+    @told_once
     def send(self, text: str, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
         """Answers a new message; a message that cannot be answered stays in the box."""
         history = [*conversation.plain(history), {"role": "user", "content": text or ""}]
@@ -125,12 +126,14 @@ class ChatTab:
         """Answers an example."""
         yield from self.send(data.value["text"], *state)
 
+    @told_once
     def regenerate(self, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
         """Answers the last message again with a new seed."""
         if not dict(zip(FIELDS, values, strict=True))["temperature"]:
             gr.Info(say("greedy", language))
         yield from self._again(history, records, system, language, lambda: with_new_seed(self.controls.read(values)))
 
+    @told_once
     def repeat(self, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
         """Answers the last message again with the seed of its answer and the settings of now."""
 
@@ -141,6 +144,7 @@ class ChatTab:
 
         yield from self._again(history, records, system, language, options)
 
+    @told_once
     def edit(
         self, data: gr.EditData, history: Any, records: Any, system: str, language: str, *values: Any
     ) -> Iterator[Frame]:

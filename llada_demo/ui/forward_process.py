@@ -13,7 +13,7 @@ from llada_demo.engine import Engine
 from llada_demo.engine.forward_process import Example, example, fill, losses
 from llada_demo.ui.conversation import checked
 from llada_demo.ui.reel import Live
-from llada_demo.ui.running import PRIVATE, QUEUE, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, told_once, watched
 from llada_demo.ui.words import Words, say
 
 QUESTION = "Apa itu hujan?"
@@ -53,6 +53,7 @@ def build_forward_process(engine: Engine, words: Words, language: gr.Textbox) ->
             made, nats, t, language
         )
 
+    @told_once
     def write(question: str, answer: str, t: float, language: str) -> Iterator[Any]:
         """The model fills in what is masked."""
         try:

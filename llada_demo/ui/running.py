@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ParamSpec
 
 import gradio as gr
 
@@ -17,6 +18,8 @@ UPDATE_EVERY = 0.2  # seconds: a browser gets at most 5 updates a second, howeve
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Answers that are written at the same time; more wait in the queue.
 QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 16}
+
+P = ParamSpec("P")
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,19 @@ def watched(run: Iterable[Any], language: str) -> Iterator[bool]:
         number = uuid.uuid4().hex[:8]
         log.exception("request %s failed", number)
         gr.Warning(say("failed", language, id=number))
+
+
+def told_once(handler: Callable[P, Iterator[Any]]) -> Callable[P, Iterator[Any]]:
+    """The handler's frames, and a last one that changes nothing: Gradio sends the last frame twice, and whole."""
+
+    @functools.wraps(handler)
+    def frames(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+        frame = None
+        for frame in handler(*args, **kwargs):
+            yield frame
+        yield tuple(gr.skip() for _ in frame) if isinstance(frame, tuple) else gr.skip()
+
+    return frames
 
 
 def send_or_stop(send: str, language: str, writing: bool, **value: Any) -> Any:

@@ -14,7 +14,7 @@ from llada_demo.core.options import SamplingOptions
 from llada_demo.engine.run import Run
 from llada_demo.ui.controls import Controls
 from llada_demo.ui.reel import Live
-from llada_demo.ui.running import PRIVATE, QUEUE, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, send_or_stop, told_once, watched
 from llada_demo.ui.words import Words, pick, say
 
 Start = Callable[[str, SamplingOptions], Run]
@@ -52,8 +52,9 @@ PAIRS: Mapping[str, Pair] = {
 }
 
 
-def build_side_by_side(start: Start, words: Words, language: gr.Textbox, box: gr.Textbox, controls: Controls) -> None:
-    """Builds the two boards below the one; they take the question and the settings of the tab."""
+def build_side_by_side(start: Start, words: Words, language: gr.Textbox, box: gr.Textbox, controls: Controls) -> Any:
+    """Builds the two boards below the one; they take the question and the settings of the tab. Returns the event
+    that writes, for the button that stops it."""
     with words.make(gr.Accordion, words={"label": "side_by_side"}, open=False, elem_id="side-by-side"):
         words.make(gr.Markdown, words={"value": "side_by_side_help"}, container=False)
         names = tuple([(pair.label(spoken), key) for key, pair in PAIRS.items()] for spoken in ("id", "en"))
@@ -64,26 +65,29 @@ def build_side_by_side(start: Start, words: Words, language: gr.Textbox, box: gr
             gr.HTML("", elem_id="right-board")
     left, right = (gr.Textbox(visible="hidden", elem_id=f"reel-{side}") for side in ("left", "right"))
 
-    def write(text: str, name: str, language: str, *values: Any) -> Iterator[tuple[Any, Any]]:
-        """Both runs, a step of each at a time."""
+    @told_once
+    def write(text: str, name: str, language: str, *values: Any) -> Iterator[tuple[Any, Any, Any]]:
+        """Both runs, a step of each at a time: (box, left, right). The box has the button that stops them."""
         try:
             options = controls.read(values)
             pair = PAIRS[name]
             runs = [start(text or "", changed(options, side)) for side in (pair.left, pair.right)]
         except UserError as error:
             gr.Warning(error.in_language(language))
-            yield gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip()
             return
         lives = [Live(one, pick(name, language)) for one, name in zip(runs, pair.names, strict=True)]
-        for _ in watched(zip_longest(*runs), language):
-            yield lives[0].lines(), lives[1].lines()
-        yield lives[0].lines(whole=True), lives[1].lines(whole=True)
+        for first in watched(zip_longest(*runs), language):
+            stop = send_or_stop("film_run", language, writing=True) if first else gr.skip()
+            yield stop, lives[0].lines(), lives[1].lines()
+        yield send_or_stop("film_run", language, writing=False), lives[0].lines(whole=True), lives[1].lines(whole=True)
 
-    run.click(
-        write, [box, kind, language, *controls.components], [left, right], **QUEUE, **PRIVATE
+    writing = run.click(
+        write, [box, kind, language, *controls.components], [box, left, right], **QUEUE, **PRIVATE
     )  # fmt: skip
     left.change(None, left, None, js="llada.unmasking.watchLeft", **PRIVATE)
     right.change(None, right, None, js="llada.unmasking.watchRight", **PRIVATE)
+    return writing
 
 
 def changed(options: SamplingOptions, change: Mapping[str, Any]) -> SamplingOptions:

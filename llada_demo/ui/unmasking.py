@@ -24,7 +24,7 @@ from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
 from llada_demo.ui.forward_process import build_forward_process
 from llada_demo.ui.reel import Live, whole_film
-from llada_demo.ui.running import PRIVATE, QUEUE, UPDATE_EVERY, send_or_stop, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, UPDATE_EVERY, send_or_stop, told_once, watched
 from llada_demo.ui.scenes import Scene, read_scenes, scene_choices
 from llada_demo.ui.side_by_side import build_side_by_side
 from llada_demo.ui.words import Words, pick, say
@@ -88,7 +88,8 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
         box.submit(tab.write, [box, language, *controls.components], view, **model),
         go_on.click(tab.go_on, [trace, message, language], view, js="llada.unmasking.steering", **model),
     ]
-    box.stop(None, cancels=writing, **PRIVATE).then(tab.stop, language, box, **PRIVATE)
+    both = build_side_by_side(tab.start, words, language, box, controls)
+    box.stop(None, cancels=[*writing, both], **PRIVATE).then(tab.stop, language, box, **PRIVATE)
     reel.change(None, reel, None, js="llada.unmasking.watch", **PRIVATE)
     shown = [
         *writing,
@@ -99,7 +100,6 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
     saving.success(None, message, None, js="llada.unmasking.save", **PRIVATE)
     leave.click(lambda: ("", ""), None, [told, message], cancels=[saving], **PRIVATE)
     controls.wire(preset, language)
-    build_side_by_side(tab.start, words, language, box, controls)
     build_charts(words, language, trace, shown)
     build_forward_process(engine, words, language)
     gr.api(tab.api_unmask, api_name="unmask", **QUEUE)
@@ -113,10 +113,12 @@ class UnmaskingTab:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.scenes = engine, read_scenes()
 
+    @told_once
     def write(self, text: str, language: str, *values: Any) -> Iterator[Frame]:
         """A question, or a text with gaps, answered live."""
         yield from self._run(lambda: self.start(text or "", self.controls.read(values)), language)
 
+    @told_once
     def go_on(self, trace: Trace | None, steering: str, language: str) -> Iterator[Frame]:
         """The run on the board from the step that is shown, with what was changed there by hand."""
 

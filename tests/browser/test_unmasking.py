@@ -257,6 +257,30 @@ def test_two_runs_share_a_clock_and_both_count_their_forwards(visit: Callable) -
     expect(page.locator("#left-board .title")).to_have_text("Kiri ke kanan, seperti GPT")
 
 
+def test_two_runs_are_stopped_and_keep_what_is_written(visit: Callable) -> None:
+    page = visit().page
+    open_tab(page)
+    page.fill("#film-prompt textarea", "Ceritakan tentang seekor kucing.")
+    page.click("#film-settings > button")
+    for name, value in {"gen-length": "192", "steps": "192"}.items():
+        number = page.locator(f"#film-option-{name} input[type=number]")
+        expect(number).to_be_visible()
+        page.wait_for_timeout(1000)
+        number.fill(value)
+        page.wait_for_timeout(200)
+        number.press("Tab")
+    page.click("#side-by-side > button")
+    page.click("#run-both")
+    page.wait_for_function("document.querySelector('#left-board .player')?.llada.frames.length > 2")
+    page.click("#film-prompt .stop-button")
+    expect(page.locator("#film-prompt .submit-button")).to_be_visible()
+    frames = "document.querySelector('#left-board .player').llada.frames.length"
+    written = page.evaluate(frames)
+    page.wait_for_timeout(1000)
+    assert 2 < page.evaluate(frames) == written < 192
+    assert not page.evaluate("document.querySelector('#left-board .player').llada.end")
+
+
 def test_the_forward_process_masks_more_as_t_grows_and_the_model_fills_it_in(visit: Callable) -> None:
     page = visit().page
     open_tab(page)
