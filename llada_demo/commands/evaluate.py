@@ -14,13 +14,17 @@ from llada_demo.core.files import write_beside
 from llada_demo.core.settings import ASSETS
 
 HELP = "measure a model on held-out text and count what its answers do"
-PERCAKAPAN = ASSETS / "data" / "percakapan"
-HELDOUT = PERCAKAPAN / "heldout.jsonl"
+HELDOUT = ASSETS / "data" / "percakapan" / "heldout.jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heldout", type=Path, action="append", help="JSONL to measure on; repeat for several")
-    parser.add_argument("--data", type=Path, action="append", help="folder that the 5-gram baseline is trained on")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        help="folder for the 5-gram baseline (default: our own text)",
+    )
     parser.add_argument("--recipe", type=Path, help="its choice of that data (default: the model's recipe.json)")
     parser.add_argument("--twin", help="folder of a model trained by a causal recipe, to compare with")
     parser.add_argument("--draws", type=int, default=16, help="masks for each text (default: 16)")
@@ -81,13 +85,13 @@ def _prompts(args: argparse.Namespace) -> list[str]:
 
 
 def _corpus(args: argparse.Namespace, engine: Any) -> Any:
-    from llada_demo.learning.corpus import read_corpus
+    from llada_demo.learning.corpus import OWN_TEXT, read_corpus
     from llada_demo.learning.recipe import Recipe
 
     path = args.recipe or engine.loaded.folder / "recipe.json"
     recipe = Recipe.read(path) if args.recipe or path.exists() else None
     left_out, only = (recipe.leave_out, recipe.only) if recipe else ((), ())
-    return read_corpus(args.data or [PERCAKAPAN], left_out, only)
+    return read_corpus(args.data or OWN_TEXT, left_out, only)
 
 
 def _twin(args: argparse.Namespace) -> Any:

@@ -16,7 +16,12 @@ HELP = "train a small LLaDA from a recipe"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", type=Path, default=ASSETS / "model" / "recipe.json", help="what to train, JSON")
-    parser.add_argument("--data", type=Path, action="append", help="folder of JSONL text; repeat for several")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        help="folder of JSONL text; repeat for several (default: our own)",
+    )
     parser.add_argument("--heldout", type=Path, default=None, help="JSONL file to measure on, never trained on")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the finished model")
     parser.add_argument("--minutes", type=float, help="another budget than the recipe's")
@@ -30,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from llada_demo.learning.corpus import read_corpus, read_heldout
+    from llada_demo.learning.corpus import OWN_TEXT, read_corpus, read_heldout
     from llada_demo.learning.pretrain import CHECKPOINT, Trainer, describe
     from llada_demo.learning.publish import save_model
     from llada_demo.learning.recipe import Recipe
@@ -42,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         recipe = replace(recipe, minutes=args.minutes)
     if args.threads:
         torch.set_num_threads(args.threads)
-    folders = args.data or [ASSETS / "data" / "percakapan"]
+    folders = args.data or OWN_TEXT
     corpus = read_corpus(folders, recipe.leave_out, recipe.only)
     heldout = read_heldout(args.heldout or folders[0] / "heldout.jsonl")
     print(f"{sum(corpus.counts().values())} rows: {corpus.counts()}", file=sys.stderr)

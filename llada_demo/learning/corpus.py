@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from llada_demo.core.errors import UserError
+from llada_demo.core.settings import ASSETS
+
+OWN_TEXT = (ASSETS / "data" / "percakapan", ASSETS / "data" / "tambahan")  # what this project wrote itself
 
 
 @dataclass(frozen=True)
