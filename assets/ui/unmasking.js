@@ -33,6 +33,11 @@ Object.assign(window.llada, {
       });
     },
 
+    /** The same, for the run that is shown beside the one on the board. */
+    async openBeside(trace, message, language) {
+      return [null, ...(await window.llada.unmasking.open(message, language))];
+    },
+
     /** Which step is shown, for a picture of it. */
     at(trace, kind, message, language) {
       const { player } = mainReel;

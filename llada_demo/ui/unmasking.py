@@ -61,9 +61,9 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
         gr.HTML("", elem_id="unmasking-board")
         gr.HTML("", elem_id="unmasking-other")
     with gr.Row(elem_id="film-actions"):
-        go_on, open_, save, leave = (
+        go_on, open_, beside, save, leave = (
             words.make(gr.Button, words={"value": key}, size="sm", elem_id=key.replace("_", "-"), min_width=90)
-            for key in ("go_on", "open_trace", "save_trace", "leave_export")
+            for key in ("go_on", "open_trace", "open_beside", "save_trace", "leave_export")
         )
         kind = words.make(
             gr.Dropdown, words={"label": "save_as"}, choices=list(FILES), value="JSON", elem_id="save-as",
@@ -96,6 +96,7 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
         scenes.input(tab.scene, [scenes, language], view, **PRIVATE),
         open_.click(tab.open, [message, language], view, js="llada.unmasking.open", **PRIVATE),
     ]
+    beside.click(tab.beside, [trace, message, language], reel, js="llada.unmasking.openBeside", **PRIVATE)
     saving = save.click(tab.save, [trace, kind, message, language], [told, message], js="llada.unmasking.at", **PRIVATE)
     saving.success(None, message, None, js="llada.unmasking.save", **PRIVATE)
     leave.click(lambda: ("", ""), None, [told, message], cancels=[saving], **PRIVATE)
@@ -140,14 +141,15 @@ class UnmaskingTab:
 
     def open(self, text: str, language: str) -> Frame:
         """A run from a file, with everything in it checked."""
-        if not text:
-            return NOTHING
-        try:
-            trace = read_trace(text)
-        except UserError as error:
-            gr.Warning(error.in_language(language))
-            return NOTHING
-        return gr.skip(), whole_film(film(trace, recorded=True)), trace
+        trace = _opened(text, language)
+        return (gr.skip(), whole_film(film(trace, recorded=True)), trace) if trace else NOTHING
+
+    def beside(self, trace: Trace | None, text: str, language: str) -> Any:
+        """The run on the board and one from a file, in step."""
+        other = _opened(text, language)
+        if not trace or not other:
+            return gr.skip()
+        return whole_film(film(trace, recorded=True), film(other, recorded=True))
 
     def save(self, trace: Trace | None, name: str, step: str, language: str) -> Iterator[tuple[str, str]]:
         """The run as a file: (how far it is, nothing), and at the end (nothing, the file for the browser to save).
@@ -210,6 +212,15 @@ class UnmaskingTab:
     def _box(self, language: str, writing: bool) -> Any:
         """The question's box, with its button for writing or for stopping."""
         return send_or_stop("film_run", language, writing)
+
+
+def _opened(text: str, language: str) -> Trace | None:
+    """The trace in a file's text, or None where no file was chosen or the visitor was told what is wrong with it."""
+    try:
+        return read_trace(text) if text else None
+    except UserError as error:
+        gr.Warning(error.in_language(language))
+        return None
 
 
 def wish(steering: str) -> tuple[int, dict[int, int | str | None]]:

@@ -59,6 +59,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "save_as": ("Simpan sebagai", "Save as"),
     "leave_export": ("Batal menyimpan", "Cancel saving"),
     "open_trace": ("Buka rekaman", "Open a recording"),
+    "open_beside": ("Buka di sebelahnya", "Open beside it"),
     "side_by_side": ("Dua cara menulis, satu jam", "Two ways to write, one clock"),
     "side_by_side_help": (
         "Pertanyaan dan pengaturan di atas, model yang sama, dua cara. Hitung perhitungannya di bawah tiap papan.",

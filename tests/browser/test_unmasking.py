@@ -281,6 +281,26 @@ def test_two_runs_are_stopped_and_keep_what_is_written(visit: Callable) -> None:
     assert not page.evaluate("document.querySelector('#left-board .player').llada.end")
 
 
+def test_any_two_recordings_are_shown_in_step(visit: Callable, tmp_path: Path) -> None:
+    page = visit().page
+    open_tab(page)
+    (tmp_path / "first.json").write_text(saved(page).to_json(), encoding="utf-8")
+    page.locator("#scenes label").nth(1).click()
+    expect(page.locator("#unmasking-board .title")).to_have_text("Menghitung")
+    with page.expect_file_chooser() as chooser:
+        page.click("#open-beside")
+    chooser.value.set_files(tmp_path / "first.json")
+    expect(page.locator("#unmasking-other .question")).to_be_visible()
+    page.locator("#unmasking-board .player").focus()
+    page.keyboard.press("End")
+    steps = "[p.frames.length, p.follower.frames.length, p.at, p.follower.at]"
+    main, other, at, beside = player(page, steps)
+    assert main != other
+    assert (at, beside) == (main, other)
+    for board in ("board", "other"):
+        expect(page.locator(f"#unmasking-{board} .line")).to_contain_text("perhitungan")
+
+
 def test_the_forward_process_masks_more_as_t_grows_and_the_model_fills_it_in(visit: Callable) -> None:
     page = visit().page
     open_tab(page)
