@@ -13,6 +13,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from llada_demo.attention.record import REGIMES, AttentionRecord
 from llada_demo.core.chat import Message
 from llada_demo.core.errors import CapacityError, OptionsError, UserError
 from llada_demo.core.options import SamplingOptions
@@ -21,6 +22,7 @@ from llada_demo.core.trace import Step, Trace
 from llada_demo.diffusion.generate import fixed_ids
 from llada_demo.diffusion.loop import Ask, Request, Tokens, denoise
 from llada_demo.diffusion.predict import forward
+from llada_demo.engine.attend import attend, read
 from llada_demo.engine.batcher import Batcher
 from llada_demo.engine.branch import begun, by_hand
 from llada_demo.engine.device import Placement, place
@@ -106,16 +108,7 @@ class Engine:
         mask it again}. Without edits the run goes on as the recorded one did. Raises UserError for a trace of
         another model, a step that is not there, or edits that do not fit.
         """
-        if trace.about.get("sha256") != self.loaded.sha256:
-            raise UserError(
-                f"Rekaman ini dari model lain ({trace.about.get('model')}); model ini tidak dapat melanjutkannya.",
-                f"This trace is of another model ({trace.about.get('model')}); this one cannot go on from it.",
-            )
-        if not 0 <= step <= len(trace.steps):
-            raise UserError(
-                f"Langkah {step} tidak ada: rekaman ini punya {len(trace.steps)} langkah.",
-                f"There is no step {step}: this trace has {len(trace.steps)}.",
-            )
+        self._check_trace(trace, step)
         earlier = list(trace.steps[:step])
         if edits:
             earlier.append(by_hand(trace, step, self._edit_tokens(trace, edits)))
@@ -135,6 +128,41 @@ class Engine:
         return Run(
             Prepared(prompt.tolist(), trace.fixed, 0), trace.options, self.tokenizer, begin, about, earlier=earlier
         )
+
+    def attend(
+        self,
+        what: str | Trace,
+        step: int | None = None,
+        unit: str = "words",
+        regimes: Sequence[str] = REGIMES,
+        layer: int | None = None,
+    ) -> AttentionRecord:
+        """What a text, or the canvas after `step` steps of a trace, attends to: the mean over the heads of every
+        layer, and every head of `layer` (from 0). unit: words or tokens. Raises UserError."""
+        return attend(self, read(self, what, step, unit), regimes, layer)
+
+    def canvas(self, trace: Trace, step: int) -> list[int]:
+        """The ids that the model saw after `step` steps of a trace: prompt and answer, with masks.
+
+        Raises UserError for a trace of another model, or a step that is not there.
+        """
+        self._check_trace(trace, step)
+        answer = trace.answer_at(step)
+        self._check_ids(trace, answer)
+        return [*(token for token, _ in trace.prompt), *(self.tokens.mask if t is None else t for t in answer)]
+
+    def _check_trace(self, trace: Trace, step: int) -> None:
+        """Raises UserError for a trace of another model, or a step that is not there."""
+        if trace.about.get("sha256") != self.loaded.sha256:
+            raise UserError(
+                f"Rekaman ini dari model lain ({trace.about.get('model')}); hanya model itu yang membacanya lagi.",
+                f"This trace is of another model ({trace.about.get('model')}); only that one can read it again.",
+            )
+        if not 0 <= step <= len(trace.steps):
+            raise UserError(
+                f"Langkah {step} tidak ada: rekaman ini punya {len(trace.steps)} langkah.",
+                f"There is no step {step}: this trace has {len(trace.steps)}.",
+            )
 
     def _check_ids(self, trace: Trace, state: Sequence[int | None]) -> None:
         """Raises UserError where a trace holds what this model cannot read."""

@@ -6,6 +6,7 @@ as they are. B batch, L length, V vocabulary, H heads, D width, N layers, P aske
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
@@ -16,6 +17,8 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import MaskedLMOutput
 
 from llada_demo.model.config import LLaDAConfig
+
+Observer = Callable[[int, Tensor], None]  # (layer, attention probabilities (B, H, L, L))
 
 
 @lru_cache(maxsize=16)
@@ -178,25 +181,29 @@ class LLaDAModel(LLaDAPreTrainedModel):
         positions: Tensor | None = None,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
+        observe: Observer | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
         """-> final hidden (B, L or P, D), hidden states (N + 1 of (B, L, D)) or None, attentions or None."""
         x = self.transformer["wte"](input_ids)
         mask = attention_bias(attention_mask)
         rope = rope_tables(input_ids.shape[1], self.config.head_dim, self.config.rope_theta, input_ids.device)
         hidden, attentions = [x], []
-        whole = output_attentions or output_hidden_states
+        record = output_attentions or observe is not None
+        whole = record or output_hidden_states
         blocks = cast(nn.ModuleList, self.transformer["blocks"])
         last = len(blocks) - 1
         for i, block in enumerate(blocks):
             # Only the last block may drop rows: the ones before it feed keys and values of every position.
             queries = positions if i == last and not whole else None
             if self.gradient_checkpointing and self.training:
-                x, seen = self._gradient_checkpointing_func(block.__call__, x, rope, mask, queries, output_attentions)
+                x, seen = self._gradient_checkpointing_func(block.__call__, x, rope, mask, queries, record)
             else:
-                x, seen = block(x, rope, mask, queries, output_attentions)
+                x, seen = block(x, rope, mask, queries, record)
             if output_hidden_states:
                 hidden.append(x)
-            if seen is not None:
+            if seen is not None and observe is not None:
+                observe(i, seen)
+            if seen is not None and output_attentions:
                 attentions.append(seen)
         x = self.transformer["ln_f"](x)
         if positions is not None and whole:
@@ -227,16 +234,18 @@ class LLaDAModelLM(LLaDAPreTrainedModel):
         positions: Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
+        observe: Observer | None = None,
         **_: Any,
     ) -> MaskedLMOutput:
         """
         input_ids: (B, L) int64. attention_mask: None, (B, L) with 1 for real tokens and 0 for padding, or a
         bool mask (B, 1 or H, L, L). positions: (B, P) int64; then only these rows get logits and the last
-        block computes only them. Returns `.logits` (B, L or P, V), `.attentions` (N of (B, H, L, L), float32)
+        block computes only them. observe: called with (layer, attention (B, H, L, L) in float32) as soon as it is
+        there; nothing of it is kept. Returns `.logits` (B, L or P, V), `.attentions` (N of (B, H, L, L), float32)
         and `.hidden_states` (N + 1 of (B, L, D)) where asked.
         """
         hidden, states, attentions = self.model(
-            input_ids, attention_mask, positions, bool(output_attentions), bool(output_hidden_states)
+            input_ids, attention_mask, positions, bool(output_attentions), bool(output_hidden_states), observe
         )
         return MaskedLMOutput(logits=self.head(hidden), hidden_states=states, attentions=attentions)
 

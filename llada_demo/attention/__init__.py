@@ -1,0 +1,1 @@
+"""Attention: recorded while the model reads, and summarised: heads, layers, words, sinks."""
