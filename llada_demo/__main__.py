@@ -1,4 +1,4 @@
-"""python -m llada_demo chat | doctor | evaluate | pretrain | scenes | trace | bench: the command line."""
+"""python -m llada_demo attend | bench | chat | doctor | evaluate | pretrain | scenes | trace: the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 from llada_demo.core.errors import UserError
 
-COMMANDS = ("bench", "chat", "doctor", "evaluate", "pretrain", "scenes", "trace")
+COMMANDS = ("attend", "bench", "chat", "doctor", "evaluate", "pretrain", "scenes", "trace")
 
 
 def main(argv: list[str] | None = None) -> int:

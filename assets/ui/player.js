@@ -177,6 +177,7 @@
       this.tell();
       this.inspect();
       if (this.follower?.head) this.follower.show(count);
+      this.root.dispatchEvent(new CustomEvent("step", { detail: this.at }));
     }
 
     draw(at, cell) {

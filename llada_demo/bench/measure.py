@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import torch
 from torch import nn
 
+from llada_demo.attention.record import record
 from llada_demo.bench.figures import figures, identity, quality, ratios
-from llada_demo.bench.race import contestants, race
+from llada_demo.bench.race import clock, contestants, race
 from llada_demo.core.options import SamplingOptions
 from llada_demo.diffusion.loop import Tokens
 
@@ -40,10 +42,33 @@ def measure(
         "cpu_ratios": ratios(times, "cpu_seconds"),
         "identity": identity(runs, tokens, weights.dtype),
         "peak_memory": memory,
+        "attention": recording(model, longest),
     }
     if threshold is not None:
         result["quality"] = {"threshold": threshold, **quality(runs, model, asked, tokens)}
     return result
+
+
+def recording(model: Any, prompt: torch.Tensor, length: int = 128, repeats: int = 15) -> dict[str, float]:
+    """What it costs to record attention while `length` tokens are read, beside a plain forward over them."""
+    ids = prompt.repeat(length // len(prompt) + 1)[:length]
+    words = [slice(at, at + 1) for at in range(length)]
+    seconds: dict[str, list[float]] = {"plain": [], "recorded": []}
+    for _ in range(repeats + 1):  # the first is a warm-up
+        began = clock(ids.device)
+        with torch.inference_mode():
+            model(ids[None])
+        seconds["plain"].append(clock(ids.device) - began)
+        began = clock(ids.device)
+        record(model, ids, "full", words)
+        seconds["recorded"].append(clock(ids.device) - began)
+    plain, recorded = (median(seconds[name][1:]) for name in ("plain", "recorded"))
+    return {
+        "tokens": length,
+        "plain_ms": round(1000 * plain, 2),
+        "recorded_ms": round(1000 * recorded, 2),
+        "recorded/plain": round(recorded / plain, 3),
+    }
 
 
 def peak_memory(device: torch.device) -> float:

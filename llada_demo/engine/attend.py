@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from llada_demo.attention.record import AttentionRecord, pair_scores, record, regime_mask
+from llada_demo.attention.record import REGIMES, AttentionRecord, pair_scores, record, regime_mask
 from llada_demo.attention.summary import word_groups
 from llada_demo.core.errors import UserError
 from llada_demo.core.trace import Trace
@@ -135,6 +135,55 @@ def guess(
         for token in shares.topk(min(count, len(shares))).indices.tolist()
     ]
     return best, [sum(float(shares[token]) for token in _spellings(engine, word)) for word in watch]
+
+
+def one_matrix(engine: Engine, text: str, mask: str, layer: str, head: str) -> dict[str, Any]:
+    """The words of a text and one matrix between them as lists of rows (W of W), as plain JSON data.
+
+    mask: full or causal; layer: mean, rollout, or a number from "1"; head: mean, max, or a number from "1", of a
+    layer. Raises UserError for what is not there.
+    """
+    if mask not in REGIMES:
+        raise UserError(
+            f"mask={mask!r} tidak ada. Yang ada: {', '.join(REGIMES)}.",
+            f"There is no mask={mask!r}. There are: {', '.join(REGIMES)}.",
+        )
+    number = _number(layer, "layer", ("mean", "rollout"))
+    which = _number(head, "head", ("mean", "max"))
+    if number is None and which is not None:
+        raise UserError("head perlu layer: pilih nomor lapisannya.", "head needs a layer: give its number.")
+    record = engine.attend(text, regimes=[mask], layer=number)
+    seen = record.seen[mask]
+    if number is None:
+        matrix = seen.rollout if layer == "rollout" else seen.means.mean(0)
+    elif which is None and head == "mean":
+        matrix = seen.means[number]
+    else:
+        assert seen.heads is not None
+        if which is not None and not 0 <= which < len(seen.heads):
+            raise UserError(
+                f"Kepala {head} tidak ada: setiap lapisan punya {len(seen.heads)}.",
+                f"There is no head {head}: every layer has {len(seen.heads)}.",
+            )
+        matrix = seen.heads.amax(0) if which is None else seen.heads[which]
+    return {
+        "about": dict(record.about), "words": list(record.words), "mask": mask, "layer": layer, "head": head,
+        "sinks": record.sinks(mask), "ahead": round(record.ahead(mask), 4),
+        "attention": [[round(share, 6) for share in row] for row in matrix.tolist()],
+    }  # fmt: skip
+
+
+def _number(text: str, name: str, others: tuple[str, ...]) -> int | None:
+    """None for one of `others`, or the number from 0 that stands for a text from "1" on."""
+    text = str(text)
+    if text in others:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text[:6]) > 0):
+        raise UserError(
+            f"{name}={text[:20]!r} tidak ada. Tulis nomor mulai dari 1, atau {', '.join(others)}.",
+            f"There is no {name}={text[:20]!r}. Write a number from 1 on, or {', '.join(others)}.",
+        )
+    return int(text[:6]) - 1
 
 
 def _spellings(engine: Engine, word: str) -> set[int]:

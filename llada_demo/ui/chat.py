@@ -29,9 +29,9 @@ BUTTONS = ("regenerate", "same_seed", "show_writing", "undo", "clear", "download
 Frame = tuple[Any, ...]  # (message box, conversation, records, status line)
 
 
-def build_chat(engine: Engine, words: Words, language: gr.Textbox) -> None:
+def build_chat(engine: Engine, words: Words, language: gr.Textbox, boards: dict[str, gr.State]) -> None:
     """Builds the tab into the open Blocks, and the endpoint /chat."""
-    records = gr.State([])
+    records = boards["chat"] = gr.State([])
     talk = words.make(
         gr.Chatbot, words={"label": "conversation", "placeholder": "welcome"}, elem_id="conversation",
         height="min(56vh, 620px)", editable="user", render_markdown=False, buttons=["copy", "copy_all"],

@@ -8,16 +8,19 @@ from typing import Any
 import gradio as gr
 
 from llada_demo.engine import Engine
+from llada_demo.ui.attention import build_attention
 from llada_demo.ui.chat import build_chat
 from llada_demo.ui.running import PRIVATE
 from llada_demo.ui.theme import STYLES, head, theme
 from llada_demo.ui.unmasking import build_unmasking
 from llada_demo.ui.words import Words, pick, say
 
-# One entry a tab: its name's key, and the function that builds it into the open Blocks.
-TABS: dict[str, Callable[[Engine, Words, gr.Textbox], None]] = {
+# One entry a tab: its name's key, and the function that builds it into the open Blocks. A tab leaves what it shows
+# (its records or its trace) in a dict under its name, for the tabs after it.
+TABS: dict[str, Callable[[Engine, Words, gr.Textbox, dict[str, gr.State]], None]] = {
     "tab_chat": build_chat,
     "tab_unmasking": build_unmasking,
+    "tab_attention": build_attention,
 }
 WAITING = 64  # requests that may wait in the queue
 THREADS = 80  # handlers that may run at once
@@ -25,7 +28,7 @@ THREADS = 80  # handlers that may run at once
 
 def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
     """The Blocks and the launch options that belong to them."""
-    words = Words()
+    words, boards = Words(), dict[str, gr.State]()
     with gr.Blocks(title="LLaDA Indonesia", analytics_enabled=False, fill_width=True) as demo:
         # A hidden box, not a State: the browser fills it in (its own language) when the page is opened.
         language = gr.Textbox("id", visible="hidden", elem_id="language")
@@ -54,7 +57,7 @@ def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
         with gr.Tabs(elem_id="tabs"):
             for name, build in TABS.items():
                 with words.make(gr.Tab, words={"label": name}, id=name):
-                    build(engine, words, language)
+                    build(engine, words, language, boards)
 
         def speak(language: str) -> list[Any]:
             """Everything in `language`, which is remembered for the handlers' sentences."""

@@ -6,8 +6,13 @@ import gradio as gr
 
 from llada_demo.core.settings import UI
 
-STYLES = [UI / name for name in ("theme.css", "chat.css", "player.css", "unmasking.css")]
-SCRIPTS = [UI / name for name in ("page.js", "player.js", "reel.js", "chat.js", "unmasking.js")]
+STYLES = [UI / name for name in ("theme.css", "chat.css", "player.css", "unmasking.css", "attention.css")]
+SCRIPTS = [
+    UI / name
+    for name in (
+        "page.js", "player.js", "reel.js", "chat.js", "unmasking.js", "ink.js", "attention.js", "attention_tab.js",
+    )
+]  # fmt: skip
 
 _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "monospace")

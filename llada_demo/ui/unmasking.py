@@ -46,10 +46,10 @@ Frame = tuple[Any, ...]  # (box, reel, trace)
 NOTHING: Frame = (gr.skip(), gr.skip(), gr.skip())
 
 
-def build_unmasking(engine: Engine, words: Words, language: gr.Textbox) -> None:
+def build_unmasking(engine: Engine, words: Words, language: gr.Textbox, boards: dict[str, gr.State]) -> None:
     """Builds the tab into the open Blocks, and the endpoint /unmask."""
     tab = UnmaskingTab(engine)
-    trace = gr.State(None)
+    trace = boards["unmasking"] = gr.State(None)
     scenes = words.make(
         gr.Radio, words={"label": "scenes", "choices": scene_choices(tab.scenes)}, value=None, elem_id="scenes",
     )  # fmt: skip

@@ -10,6 +10,7 @@ import gradio as gr
 TEXTS: Mapping[str, tuple[str, str]] = {
     "tab_chat": ("Obrolan", "Chat"),
     "tab_unmasking": ("Visualisasi", "Unmasking"),
+    "tab_attention": ("Atensi", "Attention"),
     "switch_language": ("English", "Indonesia"),
     "switch_theme": ("◐ Tema", "◐ Theme"),
     "conversation": ("Percakapan", "Conversation"),
@@ -76,6 +77,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "forward_question": ("Pertanyaan latihan", "A question to train on"),
     "forward_answer": ("Jawaban latihan", "Its answer"),
     "forward_fill": ("Biarkan model mengisinya", "Let the model fill it in"),
+    "attention_examples": ("Kalimat siap pakai", "Ready sentences"),
+    "attention_text": ("Kalimat", "Sentence"),
+    "attention_hint": ("Tulis sebuah kalimat, Enter untuk membacanya", "Write a sentence, Enter to read it"),
+    "attention_read": ("Baca", "Read"),
+    "from_chat": ("Jawaban terakhir obrolan", "Last answer of the chat"),
+    "from_board": ("Jawaban di visualisasi", "Answer of the unmasking tab"),
+    "open_attention": ("Buka rekaman", "Open a recording"),
     "charts": ("Grafik", "Charts"),
     "threshold_help_off": ("0: jadwal saja. ", "0: the schedule alone. "),
 }  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +120,24 @@ def test_a_record_as_json_gives_its_matrices_back(model: LLaDAModelLM, ids: Tens
     assert data["seen"]["causal"]["ahead"] == 0
     assert 0 < data["seen"]["full"]["ahead"] < 1
     assert base64.b64decode(pack(torch.tensor([0.0, 1.0]))) == b"\0\0\xff\xff"
+
+
+def test_a_model_of_32_layers_and_heads_is_recorded_in_little_memory() -> None:
+    """LLaDA-8B's 32 x 32 at 256 tokens; all of it at once would take 256 MiB, twice over in float32."""
+    code = """
+import resource, torch
+from llada_demo.attention.record import record
+from llada_demo.model import LLaDAConfig, LLaDAModelLM
+torch.set_num_threads(1)
+model = LLaDAModelLM(LLaDAConfig(d_model=128, n_layers=32, n_heads=32, mlp_hidden_size=64, vocab_size=512,
+                                 embedding_size=512, max_sequence_length=256, mask_token_id=1)).eval()
+ids, words = torch.arange(256) % 500, [slice(at, at + 1) for at in range(256)]
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+with torch.inference_mode():
+    model(ids[None])
+before = peak()
+record(model, ids, "full", words, layer=31)
+print(peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 300

@@ -46,7 +46,8 @@ def test_prompts_from_a_file(tmp_path: Path) -> None:
 
 
 def test_report_has_every_field(report: dict[str, Any]) -> None:
-    assert set(report) == {"times", "ratios", "cpu_ratios", "identity", "peak_memory", "quality"}
+    assert set(report) == {"times", "ratios", "cpu_ratios", "identity", "peak_memory", "quality", "attention"}
+    assert report["attention"]["recorded/plain"] > 0
     assert list(report["times"]) == ["reference", "reference_light", "exact", "stopped", "threshold"]
     for of_name in report["times"].values():
         assert of_name["seconds"] > 0

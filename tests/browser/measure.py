@@ -1,4 +1,4 @@
-"""How quick the player is: `python tests/browser/measure.py` prints JSON. Figures of one machine, not a test."""
+"""How quick player and attention explorer are: `python tests/browser/measure.py` prints JSON; figures, not a test."""
 
 from __future__ import annotations
 
@@ -52,6 +52,34 @@ CLICK = """(name) => new Promise((done) => {
   seen();
 })"""
 
+ATTENTION = """([layers, heads, words]) => {
+  const pack = (count) => {
+    const numbers = new Uint16Array(count * words * words).map(() => Math.random() * 900);
+    let text = "";
+    for (const byte of new Uint8Array(numbers.buffer)) text += String.fromCharCode(byte);
+    return btoa(text);
+  };
+  const seen = () => ({ means: pack(layers), rollout: pack(1), heads: pack(heads), sinks: [], ahead: 0.5 });
+  const record = { words: [...Array(words).keys()].map((n) => ` kata${n}`), kinds: Array(words).fill("text"),
+    layers, heads, layer: 0, scale: 65535, about: {}, seen: { full: seen(), causal: seen() } };
+  const root = document.querySelector(".gradio-container").appendChild(document.createElement("div"));
+  const explorer = new window.llada.Attention(root);
+  let began = performance.now();
+  explorer.show(record);
+  root.getBoundingClientRect();
+  const first = performance.now() - began;
+  explorer.set({ layer: 0, head: "max" });
+  const times = [];
+  for (let at = 0; at < words; at += 1) {
+    began = performance.now();
+    explorer.hover(at);
+    root.getBoundingClientRect();
+    times.push(performance.now() - began);
+  }
+  root.remove();
+  return { first, times };
+}"""
+
 
 def main() -> None:
     engine = Engine.load(Settings(dtype="float32", device="cpu"))
@@ -67,6 +95,7 @@ def main() -> None:
             "frame_ms_p95": {f"{wide.options.gen_length} tokens": p95(tab.evaluate(FRAMES, cells))},
             "scene_ms": sorted(round(tab.evaluate(CLICK, at)) for at in (1, 2, 3, 4, 5, 1, 3, 5)),
             "live_bytes": live_bytes(tab, network),
+            "attention": [attention(tab, *shape) for shape in ((5, 8, 128), (32, 32, 128))],
         }
     told = {
         "steps": len(run.steps),
@@ -75,6 +104,13 @@ def main() -> None:
         "gif": {"seconds": round(seconds, 2), "bytes": len(gif)},
     }
     print(json.dumps({**figures, **told}, indent=1))
+
+
+def attention(tab: Page, layers: int, heads: int, words: int) -> dict[str, float]:
+    """Random attention: from its arrival to the first picture, and from a hover to its picture."""
+    found = tab.evaluate(ATTENTION, [layers, heads, words])
+    first, hover = round(found["first"], 1), p95(found["times"])
+    return {"layers": layers, "heads": heads, "words": words, "first_picture_ms": first, "hover_ms_p95": hover}
 
 
 def long_run(length: int, steps: int) -> SamplingOptions:

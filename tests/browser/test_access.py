@@ -32,3 +32,9 @@ def test_no_tab_has_a_serious_obstacle(visit: Callable, width: int, scheme: str)
     page.click("#film-settings button")
     page.locator("#unmasking-board .board .cell").first.click()
     assert serious(page) == []
+    page.get_by_role("tab", name="Atensi").click()
+    expect(page.locator("#attention-board .told").first).to_contain_text("Dia melihat")
+    assert serious(page) == []
+    for view in ("matrix", "blanks", "scheme"):
+        page.locator(f"#attention-board [data-name=view-{view}]").click()
+        assert serious(page) == []

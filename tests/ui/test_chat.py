@@ -39,7 +39,11 @@ def alone(engine: Engine, message: str, **options) -> str:
 
 
 def test_the_public_endpoints_are_those_of_the_readme(address: str):
-    assert list(new_client(address).view_api(return_format="dict")["named_endpoints"]) == ["/chat", "/unmask"]
+    assert list(new_client(address).view_api(return_format="dict")["named_endpoints"]) == [
+        "/chat",
+        "/unmask",
+        "/attention",
+    ]
 
 
 def test_chat_streams_masks_that_turn_into_the_answer(address: str, engine: Engine):
