@@ -73,6 +73,7 @@
   const SMALLEST = 9; // pixels of a row that still has its word beside it
   const CROWD = 48; // words from which on they are set smaller
   const VIVID = 6;
+  const BLANK = "__";
   const ARCS = 12; // of each colour at most
   const NAMED = 3; // words in a sentence about a row
 
@@ -288,11 +289,11 @@
       Object.assign(this, changes);
       if (changes.layer !== undefined && typeof changes.layer !== "number") this.head = "mean";
       this.preview = null;
+      if (changes.view) this.boards = null; // other panes come
       if (changes.unit) this.ask({ want: "read", unit: changes.unit });
       this.want();
       this.relabel();
       if (changes.view) this.lay();
-      this.draw();
     }
 
     // ---- the page ------------------------------------------------------------------------------------------
@@ -447,6 +448,7 @@
       if (!this.record) return;
       const dense = this.size > CROWD;
       this.panes.classList.toggle("dense", dense);
+      this.panes.classList.toggle("three", this.view === "scheme");
       this.boards = (PANES[this.view] || PANES.other).map((regime) => {
         const pane = { regime, root: make("section", "pane"), title: make("h3"), note: make("p", "note"),
           list: make("div", "words"), grid: make("div", "grid"), told: make("p", "told"), spans: [] };
@@ -648,8 +650,10 @@
       const { words, active, record } = this;
       const kept = this.view === "blanks" && active.length ? this.kept(pane.regime) : null;
       pane.spans.forEach((span, at) => {
-        const text = kept && this.says(at) && !kept.has(at) ? "__" : this.face(at);
-        if (span.textContent !== text) span.textContent = text;
+        const blank = Boolean(kept) && this.says(at) && !kept.has(at);
+        span.classList.toggle("blank", blank); // as wide as its word, so that nothing moves
+        if (blank) span.setAttribute("aria-label", BLANK);
+        else span.removeAttribute("aria-label");
         span.setAttribute("aria-selected", String(this.locked.has(at)));
       });
       pane.list.classList.toggle("bare", Boolean(kept));
@@ -827,8 +831,10 @@
         const { fontSize, color: fill } = getComputedStyle(element);
         const size = parseFloat(fontSize);
         let [start, line] = [0, null];
-        const put = (end) => shapes.push({ kind: "text", text: node.data.slice(start, end).trim(), fill,
-          x: line.left - origin.left, y: line.bottom - origin.top - size * 0.3, font: `${weight} ${size}px ${look.font}` });
+        const blank = element.classList.contains("blank");
+        const put = (end) => shapes.push({ kind: "text", text: blank ? BLANK : node.data.slice(start, end).trim(),
+          fill: blank ? look.ink : fill, font: `${weight} ${size}px ${look.font}`,
+          x: line.left - origin.left, y: line.bottom - origin.top - size * 0.3 });
         for (let at = 0; at < node.data.length; at += 1) { // a wrapped text is written line by line
           range.setStart(node, at);
           range.setEnd(node, at + 1);
