@@ -29,12 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--float32", action="store_true", help="do not use bf16")
     parser.add_argument("--no-compile", action="store_true", help="plain PyTorch, slower (no C++ compiler needed)")
+    parser.add_argument("--tokenizer", type=Path, help="a model's folder whose tokenizer is taken, as a twin needs it")
     parser.add_argument("--fresh", action="store_true", help="start anew where a checkpoint is there")
 
 
 def run(args: argparse.Namespace) -> int:
     import torch
 
+    from llada_demo.core.files import write_beside
     from llada_demo.learning.corpus import OWN_TEXT, read_corpus, read_heldout
     from llada_demo.learning.pretrain import CHECKPOINT, Trainer, describe
     from llada_demo.learning.publish import save_model
@@ -54,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.fresh:
         (args.out / CHECKPOINT).unlink(missing_ok=True)
-    if (args.out / CHECKPOINT).exists():
+    if args.tokenizer and not (args.out / CHECKPOINT).exists():
+        tokenizer = LLaDATokenizer.from_folder(args.tokenizer)
+        write_beside(args.out / "tokenizer.json", (args.tokenizer / "tokenizer.json").read_bytes())
+    elif (args.out / CHECKPOINT).exists():
         tokenizer = LLaDATokenizer.from_folder(args.out)
     else:
         tokenizer = save_vocabulary(train_vocabulary(corpus.texts_of_all(), recipe.vocab_size), args.out)

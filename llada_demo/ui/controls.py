@@ -40,7 +40,7 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "fast": Preset(("Cepat", "Fast"), {"gen_length": 64, "steps": 32, "block_length": 8, "temperature": 0.1}),
     "balanced": Preset(
-        ("Seimbang", "Balanced"), {"gen_length": 64, "steps": 64, "block_length": 8, "temperature": 0.1}
+        ("Seimbang", "Balanced"), {"gen_length": 64, "steps": 64, "block_length": 4, "temperature": 0.1}
     ),
     "careful": Preset(
         ("Teliti", "Careful"), {"gen_length": 64, "steps": 64, "block_length": 4, "temperature": 0.1, "cfg_scale": 0.5}

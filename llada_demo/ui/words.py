@@ -33,9 +33,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "download_json": ("Unduh JSON", "Download JSON"),
     "preset": ("Cara menjawab", "How to answer"),
     "preset_help": (
-        "Cepat: dua token setiap langkah, sering mengulang kata. Seimbang: satu. Teliti: satu, dengan panduan, "
+        "Cepat: dua token setiap langkah. Seimbang: satu. Teliti: satu, dengan panduan, "
         "dua kali perhitungan.",
-        "Fast: two tokens a step, often repeats a word. Balanced: one. Careful: one, with guidance, twice the work.",
+        "Fast: two tokens a step. Balanced: one. Careful: one, with guidance, twice the work.",
     ),
     "bigger_model": (
         "Punya GPU? `LLADA_MODEL=GSAI-ML/LLaDA-8B-Instruct python app.py` menjawab dengan LLaDA-8B.",

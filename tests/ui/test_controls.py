@@ -48,7 +48,7 @@ def test_every_control_explains_itself(controls: Controls):
 
 
 def test_presets_are_valid_and_differ():
-    assert len({(preset_options(name).steps, preset_options(name).block_length) for name in PRESETS}) == len(PRESETS)
+    assert len({str(preset_options(name).to_dict()) for name in PRESETS}) == len(PRESETS)
 
 
 def test_values_become_options_and_zero_threshold_means_none(controls: Controls):
