@@ -49,6 +49,17 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--dtype", choices=DTYPES, help="default: LLADA_DTYPE, or auto (measured)")
 
 
+def add_adapter_flags(parser: argparse.ArgumentParser) -> None:
+    """--adapter and its --scale."""
+    parser.add_argument("--adapter", help="answer with this LoRA adapter: a folder, a zip, or a hub id")
+    parser.add_argument("--scale", type=float, default=1.0, help="how strongly it acts, 0 to 2 (default: 1)")
+
+
+def adapter_of(engine: Engine, args: argparse.Namespace) -> str | None:
+    """Reads the adapter of the flags; what to ask the engine for. Raises UserError."""
+    return f"{engine.shelf.add(args.adapter).name}:{args.scale}" if args.adapter else None
+
+
 def settings_of(args: argparse.Namespace) -> Settings:
     """The environment's settings, with the flags on top."""
     given = {name: getattr(args, name) for name in ("model", "device", "dtype") if getattr(args, name, None)}

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from llada_demo.commands.shared import add_model_flags, add_option_flags, engine_of, options_of
+from llada_demo.commands.shared import add_adapter_flags, add_model_flags, add_option_flags, adapter_of, engine_of, options_of
 from llada_demo.core.chat import SYSTEM_PROMPT
 from llada_demo.core.errors import UserError
 from llada_demo.core.files import write_beside
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", default="wide", help="of pictures: wide (1280x720) or square (1080x1080)")
     parser.add_argument("--system", default=SYSTEM_PROMPT, help="system prompt; empty for none")
     parser.add_argument("--candidates", type=int, default=5, help="likeliest tokens kept for each position")
+    add_adapter_flags(parser)
     add_option_flags(parser)
     add_model_flags(parser)
 
@@ -59,4 +60,5 @@ def _new(args: argparse.Namespace) -> Trace:
     if args.candidates < 0:
         raise UserError("--candidates paling sedikit 0.", "--candidates must be at least 0.")
     engine = engine_of(args)
-    return engine.trace(*asked(engine.tokenizer, args.prompt, options, args.system), candidates=args.candidates)
+    messages, options = asked(engine.tokenizer, args.prompt, options, args.system)
+    return engine.trace(messages, options, adapter_of(engine, args), args.candidates)

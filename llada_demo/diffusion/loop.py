@@ -32,14 +32,14 @@ class Tokens:
 class Begun:
     """An answer that is taken up in the middle: what is written, and how far it was.
 
-    committed: {position in the answer: id}; step, forwards: made so far; steps_left: of the first block that
-    has masks. Taken up unchanged, an answer goes on as it would have gone on.
+    committed: {position in the answer: id}; step, forwards: made so far; counts: how many tokens each step commits
+    that is left of the first block with masks. Taken up unchanged, an answer goes on as it would have gone on.
     """
 
     committed: Mapping[int, int]
     step: int
     forwards: int
-    steps_left: int
+    counts: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Request:
     """One row: prompt (L,) int64, its options, fixed tokens {position in the answer: id}.
 
     attention_mask: None, or (L,) with 0 where the prompt is padding (kept out of every forward). begun: None,
-    or where to go on.
+    or where to go on. mix: adapters and their scales; the loop only hands it on with every ask.
     """
 
     prompt: Tensor
@@ -55,16 +55,19 @@ class Request:
     fixed: Mapping[int, int] = field(default_factory=dict)
     attention_mask: Tensor | None = None
     begun: Begun | None = None
+    mix: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One row of a forward: ids (L,), the positions (P,) whose logits are wanted, and whose row it is."""
+    """One row of a forward: ids (L,), the positions (P,) whose logits are wanted, whose row it is, and with which
+    adapters."""
 
     row: int
     ids: Tensor
     positions: Tensor
     attention_mask: Tensor | None = None
+    mix: Mapping[str, float] = field(default_factory=dict)
 
 
 Predict = Callable[[Sequence[Ask]], Sequence[Tensor]]  # -> for every Ask its logits (P, V)
@@ -93,13 +96,14 @@ class _Row:
 
     def __init__(self, index: int, request: Request, tokens: Tokens, candidates: int) -> None:
         self.index, self.options, self.tokens, self.candidates = index, request.options, tokens, candidates
+        self.mix = request.mix
         self.start = len(request.prompt)
         if bool((request.prompt == tokens.mask).any()):
             raise ValueError("the prompt contains the mask token: only the answer may hold masks")
         if tokens.mask in (*request.fixed.values(), *(request.begun.committed.values() if request.begun else ())):
             raise ValueError("the mask token is no word: it cannot be fixed in the answer")
         self.canvas = torch.cat((request.prompt, request.prompt.new_full((self.options.gen_length,), tokens.mask)))
-        begun = request.begun or Begun({}, 0, 0, self.options.steps // self.options.blocks)
+        begun = request.begun or Begun({}, 0, 0, ())
         for position, token in (*begun.committed.items(), *request.fixed.items()):
             self.canvas[self.start + position] = token
         self.last_fixed = max(request.fixed, default=-1)  # the answer may not end before a fixed word
@@ -111,8 +115,8 @@ class _Row:
         self.mask_index = self.canvas.new_tensor([tokens.mask])
         self.end_ids = self.canvas.new_tensor(tokens.ends)
         self.block, self.step, self.forwards = -1, begun.step, begun.forwards
-        self.counts: list[int] = []
-        self._enter_next_block(begun.steps_left)
+        self.counts: Sequence[int] = ()
+        self._enter_next_block(begun.counts)
 
     @property
     def finished(self) -> bool:
@@ -121,11 +125,11 @@ class _Row:
     def asks(self) -> list[Ask]:
         """What must be predicted now: the masks of the block, and once more without the prompt for guidance."""
         self.open = self._masks_of_block()
-        asks = [Ask(self.index, self.canvas.clone(), self.open, self.attention_mask)]
+        asks = [Ask(self.index, self.canvas.clone(), self.open, self.attention_mask, self.mix)]
         if self.options.cfg_scale > 0:
             blind = self.canvas.clone()
             blind[: self.start] = self.tokens.mask
-            asks.append(Ask(self.index, blind, self.open, self.attention_mask))
+            asks.append(Ask(self.index, blind, self.open, self.attention_mask, self.mix))
         return asks
 
     def commit(self, logits: Sequence[Tensor]) -> Step:
@@ -226,14 +230,14 @@ class _Row:
         ends = ends[ends >= self.last_fixed]
         return len(ends) > 0 and not bool((answer[: ends[0]] == self.tokens.mask).any())
 
-    def _enter_next_block(self, steps: int | None = None) -> None:
-        """On to the next block that has masks, to be filled in `steps` (by default its share of all steps)."""
+    def _enter_next_block(self, counts: Sequence[int] = ()) -> None:
+        """On to the next block that has masks; its steps commit `counts` tokens, by default the schedule's."""
         while not self.finished:
             self.block += 1
             if self.finished:
                 return
             if masks := len(self._masks_of_block()):
-                self.counts = commits_per_step(masks, steps or self.options.steps // self.options.blocks)
+                self.counts = counts or commits_per_step(masks, self.options.steps // self.options.blocks)
                 self.first_step = self.step
                 return
 

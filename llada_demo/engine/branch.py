@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.trace import Step, Trace
 from llada_demo.diffusion.loop import Begun
+from llada_demo.diffusion.schedule import commits_per_step
 
 
 def by_hand(trace: Trace, step: int, edits: Mapping[int, int | None]) -> Step:
@@ -29,18 +30,26 @@ def by_hand(trace: Trace, step: int, edits: Mapping[int, int | None]) -> Step:
 
 
 def begun(options: SamplingOptions, earlier: Sequence[Step], state: Sequence[int | None]) -> Begun:
-    """How far an answer is. The first block with masks gets the steps that it has left.
+    """How far an answer is.
 
-    A block that was complete and has masks again gets a step for each of them, at most its own number.
+    Where nothing was changed by hand, the schedule of the first block with masks goes on. Otherwise its masks are
+    spread over the steps that it has left; a block that was complete and has masks again gets a step for each of
+    them, at most its own number.
     """
     made = [step for step in earlier if not step.by_hand]
-    block = next((at // options.block_length for at, token in enumerate(state) if token is None), options.blocks)
-    masks = sum(token is None for token in state[block * options.block_length : (block + 1) * options.block_length])
-    share = options.steps // options.blocks
-    left = share - sum(step.block == block for step in made)
+    length, share = options.block_length, options.steps // options.blocks
+    block = next((at // length for at, token in enumerate(state) if token is None), options.blocks)
+    masks = sum(token is None for token in state[block * length : (block + 1) * length])
+    here = [step for step in made if step.block == block]
+    left = share - len(here)
+    if len(made) == len(earlier):
+        whole = commits_per_step(masks + sum(len(step.positions) for step in here), share)
+        counts = whole[min(len(here), len(whole) - 1) :]
+    else:
+        counts = commits_per_step(masks, left if left > 0 else max(1, min(masks, share)))
     return Begun(
         committed={at: token for at, token in enumerate(state) if token is not None},
         step=len(made),
         forwards=made[-1].forwards if made else 0,
-        steps_left=left if left > 0 else max(1, min(masks, share)),
+        counts=counts,
     )

@@ -27,6 +27,7 @@ from llada_demo.engine.batcher import Batcher
 from llada_demo.engine.branch import begun, by_hand
 from llada_demo.engine.device import Placement, place
 from llada_demo.engine.run import Prepared, Run
+from llada_demo.engine.shelf import Shelf, written
 from llada_demo.model.loading import LoadedModel, load_model
 from llada_demo.model.template import fit_chat
 
@@ -45,23 +46,22 @@ class Engine:
         self.max_length = min(own, self.settings.max_length or own)
         ids = self.tokenizer.special
         self.tokens = Tokens(mask=ids.mask, eos=ids.eos, ends=ids.ends)
+        self.shelf = Shelf(loaded)
         self._batcher = Batcher(self._forward, only_same_shape=placement.device == "cpu")
 
     @classmethod
     def load(cls, settings: Settings | None = None) -> Engine:
         """The engine for the settings (by default those of the environment). Raises UserError."""
         settings = settings or Settings.from_environment()
-        if settings.adapters:
-            raise UserError(
-                "LLADA_ADAPTERS belum dapat dipakai: versi ini belum memuat adapter. Kosongkan dahulu.",
-                "LLADA_ADAPTERS cannot be used yet: this version loads no adapters. Leave it empty.",
-            )
         placement = place(settings)
         source = model_source(settings, placement)
         loaded = load_model(source, device=placement.device, dtype=placement.dtype)
         if loaded.folder == EMBEDDED:
             loaded = replace(loaded, name=EMBEDDED_NAME)
-        return cls(loaded, placement, settings)
+        engine = cls(loaded, placement, settings)
+        for adapter in settings.adapters:
+            engine.shelf.add(adapter)
+        return engine
 
     def start(
         self,
@@ -70,17 +70,19 @@ class Engine:
         adapter: str | None = None,
         candidates: int = 0,
     ) -> Run:
-        """An answer to a conversation, ready to be iterated. Raises UserError before any work is done."""
-        prepared = self.prepare(messages, options, adapter)
+        """An answer to a conversation, ready to be iterated. adapter: `name`, `name:scale`, several joined by `+`,
+        or none for the base. Raises UserError before any work is done."""
+        mix = self.shelf.mix(adapter)
+        prepared = self.prepare(messages, options)
         prompt = torch.tensor(prepared.prompt, device=self.model.device)
-        request = Request(prompt, options, prepared.fixed)
+        request = Request(prompt, options, prepared.fixed, mix=mix)
 
         def begin() -> Iterator[Step]:
             for (step,) in denoise(self._batcher, [request], self.tokens, candidates):
                 assert step is not None
                 yield step
 
-        return Run(prepared, options, self.tokenizer, begin, self.about())
+        return Run(prepared, options, self.tokenizer, begin, self.about(written(mix)))
 
     def chat(self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None) -> Iterator[Step]:
         """The steps of an answer, live."""
@@ -117,14 +119,17 @@ class Engine:
         prompt = torch.tensor([token for token, _ in trace.prompt], device=self.model.device)
         kept = {at: state[at] for done in earlier if done.by_hand for at in done.positions}
         fixed = {**trace.fixed, **{at: token for at, token in kept.items() if token is not None}}
-        request = Request(prompt, trace.options, fixed, begun=begun(trace.options, earlier, state))
+        mix = self.shelf.mix(trace.about.get("adapter"))
+        request = Request(prompt, trace.options, fixed, begun=begun(trace.options, earlier, state), mix=mix)
 
         def begin() -> Iterator[Step]:
             for (made,) in denoise(self._batcher, [request], self.tokens, candidates):
                 assert made is not None
                 yield made
 
-        about = {**self.about(), "branch_of": trace.about.get("date"), "branch_step": step} if edits else self.about()
+        about = self.about(written(mix))
+        if edits:
+            about |= {"branch_of": trace.about.get("date"), "branch_step": step}
         return Run(
             Prepared(prompt.tolist(), trace.fixed, 0), trace.options, self.tokenizer, begin, about, earlier=earlier
         )
@@ -189,13 +194,8 @@ class Engine:
             raise UserError(f"Posisi {outside} di luar jawaban.", f"The positions {outside} lie outside the answer.")
         return {**masks, **self.fixed_tokens(options)}
 
-    def prepare(self, messages: Sequence[Message], options: SamplingOptions, adapter: str | None = None) -> Prepared:
+    def prepare(self, messages: Sequence[Message], options: SamplingOptions) -> Prepared:
         """Template, fixed words and length limit. Raises UserError naming what does not fit."""
-        if adapter:
-            raise UserError(
-                f"Adapter {adapter!r} tidak ada. Belum ada adapter yang dimuat.",
-                f"There is no adapter {adapter!r}. None is loaded.",
-            )
         if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].replace("\0", "").strip():
             raise UserError(
                 "Pesan masih kosong. Tulis dahulu pertanyaannya.", "The message is empty. Write a question."
@@ -252,10 +252,11 @@ class Engine:
             return f"the model cannot answer: {type(error).__name__}"
         return None
 
-    def about(self) -> dict[str, Any]:
-        """What wrote an answer: model, digest, placement, versions, date."""
+    def about(self, adapter: str | None = None) -> dict[str, Any]:
+        """What wrote an answer: model, digest, adapter, placement, versions, date."""
         return {
             **self._constant,
+            "adapter": adapter,
             "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         }
 
@@ -265,7 +266,6 @@ class Engine:
             "model": self.loaded.name,
             "sha256": self.loaded.sha256,
             "parameters": self.loaded.parameters,
-            "adapter": None,
             "device": self.placement.device,
             "dtype": str(self.placement.dtype).removeprefix("torch."),
             "versions": {
@@ -276,7 +276,10 @@ class Engine:
         }
 
     def _forward(self, asks: Sequence[Ask]) -> list[Tensor]:
-        return forward(self.model, asks, self.tokens.eos)
+        if not any(ask.mix for ask in asks):
+            return forward(self.model, asks, self.tokens.eos)
+        with self.shelf.rows([ask.mix for ask in asks]):
+            return forward(self.model, asks, self.tokens.eos)
 
 
 def model_source(settings: Settings, placement: Placement) -> str:

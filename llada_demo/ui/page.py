@@ -59,10 +59,15 @@ def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
                 with words.make(gr.Tab, words={"label": name}, id=name):
                     build(engine, words, language, boards)
 
+        def adapters() -> list[dict[str, Any]]:
+            """The adapters that may be asked for by name, with rank, size, digest and card."""
+            return engine.shelf.listed()
+
         def speak(language: str) -> list[Any]:
             """Everything in `language`, which is remembered for the handlers' sentences."""
             return [language, *words.updates(language)]
 
+        gr.api(adapters, api_name="adapters")
         everything = [language, *words.components]
         dark.click(None, js="llada.switchTheme", **PRIVATE)
         switch.click(lambda now: speak("id" if now == "en" else "en"), language, everything, **PRIVATE)

@@ -122,7 +122,7 @@ def test_fixed_words_that_collide_or_leave_the_answer_are_refused(engine: Engine
 def test_an_adapter_that_is_not_there_is_refused(engine: Engine):
     with pytest.raises(UserError, match="no adapter"):
         engine.start(user("Halo"), SamplingOptions(**SHORT), adapter="pantun")
-    with pytest.raises(UserError, match="LLADA_ADAPTERS"):
+    with pytest.raises(UserError, match="there is no pantun"):
         Engine.load(Settings(adapters=("pantun",)))
 
 
