@@ -8,8 +8,14 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llada_demo.core.settings import ASSETS
+
+if TYPE_CHECKING:
+    from llada_demo.learning.corpus import Corpus
+    from llada_demo.learning.recipe import Recipe
+    from llada_demo.model.tokenizer import LLaDATokenizer
 
 HELP = "train a small LLaDA from a recipe"
 
@@ -36,13 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from llada_demo.core.files import write_beside
     from llada_demo.learning.corpus import OWN_TEXT, read_corpus, read_heldout
     from llada_demo.learning.pretrain import CHECKPOINT, Trainer, describe
     from llada_demo.learning.publish import save_model
     from llada_demo.learning.recipe import Recipe
-    from llada_demo.learning.vocabulary import save_vocabulary, train_vocabulary
-    from llada_demo.model.tokenizer import LLaDATokenizer
 
     recipe = Recipe.read(args.recipe)
     if args.minutes:
@@ -56,13 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.fresh:
         (args.out / CHECKPOINT).unlink(missing_ok=True)
-    if args.tokenizer and not (args.out / CHECKPOINT).exists():
-        tokenizer = LLaDATokenizer.from_folder(args.tokenizer)
-        write_beside(args.out / "tokenizer.json", (args.tokenizer / "tokenizer.json").read_bytes())
-    elif (args.out / CHECKPOINT).exists():
-        tokenizer = LLaDATokenizer.from_folder(args.out)
-    else:
-        tokenizer = save_vocabulary(train_vocabulary(corpus.texts_of_all(), recipe.vocab_size), args.out)
+    tokenizer = _tokenizer(args, corpus, recipe)
     device = args.device if args.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(
         recipe,
@@ -94,3 +91,19 @@ def run(args: argparse.Namespace) -> int:
     save_model(trainer.model, tokenizer, args.out, recipe, corpus, {**figures, "device": device})
     print(json.dumps(figures))
     return 0
+
+
+def _tokenizer(args: argparse.Namespace, corpus: Corpus, recipe: Recipe) -> LLaDATokenizer:
+    """That of the run which goes on, that of --tokenizer, or a new one."""
+    from llada_demo.core.files import write_beside
+    from llada_demo.learning.pretrain import CHECKPOINT
+    from llada_demo.learning.vocabulary import save_vocabulary, train_vocabulary
+    from llada_demo.model.tokenizer import LLaDATokenizer
+
+    if (args.out / CHECKPOINT).exists():
+        return LLaDATokenizer.from_folder(args.out)
+    if args.tokenizer:
+        tokenizer = LLaDATokenizer.from_folder(args.tokenizer)
+        write_beside(args.out / "tokenizer.json", (args.tokenizer / "tokenizer.json").read_bytes())
+        return tokenizer
+    return save_vocabulary(train_vocabulary(corpus.texts_of_all(), recipe.vocab_size), args.out)

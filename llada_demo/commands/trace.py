@@ -6,7 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from llada_demo.commands.shared import add_adapter_flags, add_model_flags, add_option_flags, adapter_of, engine_of, options_of
+from llada_demo.commands.shared import (
+    adapter_of,
+    add_adapter_flags,
+    add_model_flags,
+    add_option_flags,
+    engine_of,
+    options_of,
+)
 from llada_demo.core.chat import SYSTEM_PROMPT
 from llada_demo.core.errors import UserError
 from llada_demo.core.files import write_beside

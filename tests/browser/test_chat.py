@@ -55,8 +55,8 @@ def slow_down(page: Page) -> None:
     open_settings(page)
     for name, value in SLOW.items():
         type_number(page, name, value)
-        if name == "gen-length":  # 64 steps do not fit 24 blocks, and are mended
-            expect(page.locator("#option-steps input[type=number]")).to_have_value("72")
+        if name == "gen-length":  # 64 steps do not fit 48 blocks, and are mended
+            expect(page.locator("#option-steps input[type=number]")).to_have_value("48")
     page.click("#option-end-rule input")
     page.get_by_role("option", name="forbid").click()
     expect(page.locator("#option-steps input[type=number]")).to_have_value("192")

@@ -286,7 +286,7 @@ def test_any_two_recordings_are_shown_in_step(visit: Callable, tmp_path: Path) -
     open_tab(page)
     (tmp_path / "first.json").write_text(saved(page).to_json(), encoding="utf-8")
     page.locator("#scenes label").nth(1).click()
-    expect(page.locator("#unmasking-board .title")).to_have_text("Menghitung")
+    expect(page.locator("#unmasking-board .title")).to_have_text("Menghitung, dan keliru")
     with page.expect_file_chooser() as chooser:
         page.click("#open-beside")
     chooser.value.set_files(tmp_path / "first.json")
@@ -326,7 +326,7 @@ def test_a_scene_needs_one_click_and_says_that_it_is_recorded(visit: Callable) -
     titles = page.locator("#unmasking-boards .title").all_inner_texts()
     assert titles == ["Paling yakin dahulu", "Acak"]
     page.locator("#scenes label").nth(1).click()
-    expect(page.locator("#unmasking-board .title")).to_have_text("Menghitung")
+    expect(page.locator("#unmasking-board .title")).to_have_text("Menghitung, dan keliru")
     expect(page.locator("#unmasking-other")).to_be_hidden()
 
 
