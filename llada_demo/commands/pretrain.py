@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llada_demo.core.errors import UserError
 from llada_demo.core.settings import ASSETS
 
 if TYPE_CHECKING:
@@ -104,6 +105,12 @@ def _tokenizer(args: argparse.Namespace, corpus: Corpus, recipe: Recipe) -> LLaD
         return LLaDATokenizer.from_folder(args.out)
     if args.tokenizer:
         tokenizer = LLaDATokenizer.from_folder(args.tokenizer)
+        if tokenizer.size != recipe.vocab_size:
+            raise UserError(
+                f"Tokenizer di {args.tokenizer} punya {tokenizer.size} token; vocab_size di resep {recipe.vocab_size}.",
+                f"The tokenizer in {args.tokenizer} has {tokenizer.size} tokens; the recipe's vocab_size is "
+                f"{recipe.vocab_size}.",
+            )
         write_beside(args.out / "tokenizer.json", (args.tokenizer / "tokenizer.json").read_bytes())
         return tokenizer
     return save_vocabulary(train_vocabulary(corpus.texts_of_all(), recipe.vocab_size), args.out)

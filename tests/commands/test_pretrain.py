@@ -14,7 +14,7 @@ from llada_demo.model.loading import load_model
 RECIPE = {
     "model": {"d_model": 32, "n_layers": 2, "n_heads": 2, "mlp_hidden_size": 64, "weight_tying": True,
               "max_sequence_length": 128, "rope_theta": 10000.0},
-    "vocab_size": 400,
+    "vocab_size": 280,
     "minutes": 0.03,
     "batch_tokens": 512,
     "phases": [{"kind": "causal", "share": 1.0, "rows": {"max_length": 128}}],
@@ -35,10 +35,12 @@ def flags(tmp_path: Path) -> list[str]:
 def test_a_model_that_loads_comes_out(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*flags, "--out", str(tmp_path / "model")]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] > 0
-    assert load_model(tmp_path / "model").tokenizer.size <= 400
+    assert load_model(tmp_path / "model").tokenizer.size <= 280
 
 
 def test_a_twin_takes_the_tokenizer_of_another_model(flags: list[str], tmp_path: Path) -> None:
+    assert main([*flags, "--tokenizer", str(EMBEDDED), "--out", str(tmp_path / "twin")]) == 2  # of another size
+    (tmp_path / "recipe.json").write_text(json.dumps({**RECIPE, "vocab_size": 8192}), encoding="utf-8")
     assert main([*flags, "--tokenizer", str(EMBEDDED), "--out", str(tmp_path / "twin")]) == 0
     ours, theirs = ((folder / "tokenizer.json").read_bytes() for folder in (EMBEDDED, tmp_path / "twin"))
     assert ours == theirs
