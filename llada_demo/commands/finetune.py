@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from llada_demo.learning.tuning import FinetuneSettings, recipe_names
 
     parser.add_argument("--recipe", help=f"a JSON file, or one of: {', '.join(recipe_names())}")
-    parser.add_argument("--data", type=Path, required=True, help="JSONL file, or a folder of them")
+    parser.add_argument(
+        "--data", type=Path, action="append", required=True, help="JSONL file, or a folder of them; repeat for several"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the finished adapter")
     parser.add_argument("--name", help="what the card calls it (default: the folder's name)")
     parser.add_argument("--model", help="folder or hub id of the base (default: LLADA_MODEL, or the embedded model)")
@@ -167,7 +169,7 @@ def prepare(
         "adapted": [english for _, english in told],
         "base": {"name": base.name, "sha256": base.sha256},
         "data": {
-            "file": args.data.name,
+            "files": [path.name for path in args.data],
             "trained": len(data),
             "held_out": len(heldout),
             "dropped": dropped,

@@ -25,11 +25,12 @@ from llada_demo.core.chat import SYSTEM_PROMPT, Message
 from llada_demo.core.errors import UserError
 from llada_demo.learning.corpus import conversation, read_rows
 from llada_demo.learning.objective import Noise, mask_rows
+from llada_demo.learning.sharegpt import Dropped, messages_of
 from llada_demo.learning.tuning import FinetuneSettings
 from llada_demo.model.template import encode_chat
 from llada_demo.model.tokenizer import LLaDATokenizer
 
-# Why a row is not used.
+# Why a row is not used, beside the reasons of `learning.sharegpt`.
 NO_ANSWER, NO_TURNS, TOO_LONG = "no answer", "no alternating turns", "question longer than cutoff_len"
 
 
@@ -124,21 +125,15 @@ class Dataset:
         return encode_chat(self.tokenizer, messages)
 
 
-def read_dialogues(path: Path) -> tuple[list[Dialogue], dict[str, int]]:
-    """The rows of a JSONL file, or of a folder of them (`heldout*` left out), and how many were dropped and why.
+def read_dialogues(paths: Sequence[Path]) -> tuple[list[Dialogue], dict[str, int]]:
+    """The rows of JSONL files, or of folders of them (`heldout*` left out), and how many were dropped and why.
 
     Known rows: those of `learning.corpus`, and ShareGPT's {"conversations": [{"role", "content"}, ...]}. Raises
     UserError where nothing is left, or for a line that is no JSON.
     """
-    if path.is_dir():
-        files = [p for p in sorted(path.glob("*.jsonl")) if not p.stem.startswith("heldout")]
-    else:
-        files = [path] if path.is_file() else []
-    if not files:
-        raise UserError(f"Tidak ada berkas .jsonl di {path}.", f"There is no .jsonl file at {path}.")
     found: list[Dialogue] = []
     dropped: Counter[str] = Counter()
-    for file in files:
+    for file in (file for path in paths for file in _files(path)):
         for row in _rows(file):
             result = dialogue_of(row, str(row.get("source", file.stem)))
             if isinstance(result, Dialogue):
@@ -146,10 +141,11 @@ def read_dialogues(path: Path) -> tuple[list[Dialogue], dict[str, int]]:
             else:
                 dropped[result] += 1
     if not found:
+        where = ", ".join(map(str, paths))
         counts = ", ".join(f"{reason}: {n}" for reason, n in dropped.items()) or "0"
         raise UserError(
-            f"Tidak ada baris dengan jawaban di {path} (dibuang: {counts}).",
-            f"There is no row with an answer in {path} (dropped: {counts}).",
+            f"Tidak ada baris dengan jawaban di {where} (dibuang: {counts}).",
+            f"There is no row with an answer in {where} (dropped: {counts}).",
         )
     return found, dict(dropped)
 
@@ -158,11 +154,14 @@ def dialogue_of(row: Mapping[str, Any], source: str) -> Dialogue | str:
     """The dialogue in a row, or the reason why there is none."""
     system = ""
     if "conversations" in row:
-        result = _sharegpt(row["conversations"])
-        if isinstance(result, str):
-            return result
-        system, first, turns = result
-        wordings: tuple[str, ...] = (first,)
+        try:
+            messages = messages_of(row)
+        except Dropped as reason:
+            return str(reason)
+        if messages[0]["role"] == "system":
+            system, messages = messages[0]["content"], messages[1:]
+        wordings: tuple[str, ...] = (messages[0]["content"],)
+        turns = [message["content"] for message in messages[1:]]
     else:
         try:
             talk = conversation(dict(row), source)
@@ -237,23 +236,19 @@ def heldout_batches(data: Dataset, size: int = 8) -> list[Noised]:
     return [noised(group, size, Noise(), generator, eos)[0] for group in groups]
 
 
+def _files(path: Path) -> list[Path]:
+    """The JSONL files at a path. Raises UserError where there are none."""
+    if path.is_dir():
+        files = [p for p in sorted(path.glob("*.jsonl")) if not p.stem.startswith("heldout")]
+    else:
+        files = [path] if path.is_file() else []
+    if not files:
+        raise UserError(f"Tidak ada berkas .jsonl di {path}.", f"There is no .jsonl file at {path}.")
+    return files
+
+
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
     try:
         yield from read_rows(file)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} tidak dapat dibaca: {error}.", f"{file} cannot be read: {error}.") from error
-
-
-def _sharegpt(messages: Any) -> tuple[str, str, list[str]] | str:
-    """(system prompt, first question, turns from the first answer to the last) of ShareGPT messages, or what is
-    wrong with them."""
-    if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
-        return NO_TURNS
-    system = ""
-    if messages and messages[0].get("role") == "system":
-        system, messages = messages[0].get("content"), messages[1:]
-    roles = [m.get("role") for m in messages]
-    if not isinstance(system, str) or not roles or roles != [("user", "assistant")[i % 2] for i in range(len(roles))]:
-        return NO_TURNS
-    turns = [m.get("content") or "" for m in messages]
-    return system.strip(), turns[0], turns[1 : len(turns) - len(turns) % 2]

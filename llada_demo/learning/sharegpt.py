@@ -7,15 +7,10 @@ padding. Only the last answer is supervised; a label of -100 is one that a loss 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from llada_demo.core.chat import Message
-from llada_demo.core.errors import UserError
-from llada_demo.learning.corpus import read_rows
 from llada_demo.learning.rows import Row
 from llada_demo.model.template import encode_chat
 from llada_demo.model.tokenizer import LLaDATokenizer
@@ -23,48 +18,10 @@ from llada_demo.model.tokenizer import LLaDATokenizer
 IGNORED = -100
 # The names of the original ShareGPT files beside those of the chat template.
 ROLES = {"human": "user", "gpt": "assistant", "system": "system", "user": "user", "assistant": "assistant"}
-REASONS = ("no content", "not text", "wrong order", "too long")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """rows: what is trained on, without padding; dropped: how many rows were left out, by reason."""
-
-    rows: tuple[Row, ...]
-    dropped: Mapping[str, int]
 
 
 class Dropped(ValueError):
-    """A row that nothing can be learnt from; its text is one of REASONS."""
-
-
-def read_sharegpt(path: Path, tokenizer: LLaDATokenizer, max_length: int) -> Prepared:
-    """The rows of a ShareGPT file. max_length: tokens of prompt and answer together.
-
-    Raises UserError for a file that is missing, damaged, or without a valid row.
-    """
-    try:
-        prepared = prepare(read_rows(path), tokenizer, max_length)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} tidak dapat dibaca: {error}.", f"{path} cannot be read: {error}.") from error
-    if not prepared.rows:
-        why = ", ".join(f"{reason}: {count}" for reason, count in prepared.dropped.items() if count) or "-"
-        raise UserError(
-            f"Tidak ada percakapan yang dapat dipakai di {path}. Dibuang: {why}.",
-            f"There is no conversation to use in {path}. Dropped: {why}.",
-        )
-    return prepared
-
-
-def prepare(rows: Iterable[Mapping[str, Any]], tokenizer: LLaDATokenizer, max_length: int) -> Prepared:
-    """Every valid conversation as a row; the others are counted by reason, all of REASONS."""
-    made, dropped = [], Counter(dict.fromkeys(REASONS, 0))
-    for row in rows:
-        try:
-            made.append(encode_conversation(tokenizer, messages_of(row), max_length))
-        except Dropped as reason:
-            dropped[str(reason)] += 1
-    return Prepared(tuple(made), dict(dropped))
+    """A row that nothing can be learnt from; its text says why: no content, not text, wrong order, too long."""
 
 
 def messages_of(row: Mapping[str, Any]) -> list[Message]:

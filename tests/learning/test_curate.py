@@ -22,16 +22,13 @@ from llada_demo.learning.corpus import read_rows
 from llada_demo.learning.curate import (
     SUBSETS,
     Curation,
-    Example,
     Sampler,
     curate,
     draw_sample,
-    flaw,
-    parse,
-    read_source,
     select,
 )
 from llada_demo.learning.embedding import Encoder, k_means, picture, plane
+from llada_demo.learning.sources import Example, flaw, parse, read_source
 
 PERCAKAPAN = Path(__file__).resolve().parents[2] / "assets" / "data" / "percakapan"
 # template -> (subset, rows); a template of one row is in every sample.

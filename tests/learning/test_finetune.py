@@ -121,7 +121,6 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
                     {"role": "system", "content": " Jadilah ramah. "},
                     {"role": "user", "content": "a"},
                     {"role": "assistant", "content": "b"},
-                    {"role": "user", "content": "c"},
                 ]
             },
             Dialogue(("a",), ("b",), "Jadilah ramah.", "s"),
@@ -130,12 +129,12 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
         ({"q": ["Apa?"], "a": "  "}, NO_ANSWER),
         ({"turns": ["hanya tanya"]}, NO_ANSWER),
         ({"text": "bukan percakapan"}, NO_ANSWER),
-        ({"conversations": [{"role": "user", "content": "a"}]}, NO_ANSWER),
-        ({"conversations": [{"role": "user", "content": "a"}, {"role": "assistant", "content": None}]}, NO_ANSWER),
-        ({"conversations": [{"role": "assistant", "content": "b"}]}, NO_TURNS),
-        ({"conversations": "a"}, NO_TURNS),
-        ({"conversations": []}, NO_TURNS),
-        ({"conversations": [{"role": "system", "content": 5}]}, NO_TURNS),
+        ({"conversations": [{"role": "user", "content": "a"}]}, "wrong order"),
+        ({"conversations": [{"role": "user", "content": "a"}, {"role": "assistant", "content": None}]}, "no content"),
+        ({"conversations": [{"role": "assistant", "content": "b"}]}, "wrong order"),
+        ({"conversations": "a"}, "not text"),
+        ({"conversations": []}, "no content"),
+        ({"conversations": [{"role": "system", "content": 5}]}, "not text"),
         ({"turns": [1, 2]}, NO_TURNS),
         ({"turns": 7}, NO_TURNS),
     ],
@@ -149,10 +148,10 @@ def test_a_file_or_folder_is_read_and_what_is_dropped_is_counted(tmp_path: Path)
     (tmp_path / "satu.jsonl").write_text("\n".join(json.dumps(row) for row in (good, bad, good, bad)))
     (tmp_path / "heldout.jsonl").write_text(json.dumps(good))
     (tmp_path / "dua.jsonl").write_text(json.dumps({"conversations": [{"role": "assistant", "content": "x"}]}))
-    found, dropped = read_dialogues(tmp_path)
+    found, dropped = read_dialogues([tmp_path])
     assert [dialogue.source for dialogue in found] == ["satu", "satu"]
-    assert dropped == {NO_TURNS: 1, NO_ANSWER: 2}
-    assert len(read_dialogues(tmp_path / "satu.jsonl")[0]) == 2
+    assert dropped == {"wrong order": 1, NO_ANSWER: 2}
+    assert len(read_dialogues([tmp_path / "satu.jsonl"])[0]) == 2
 
 
 @pytest.mark.parametrize(
@@ -166,16 +165,16 @@ def test_a_file_or_folder_is_read_and_what_is_dropped_is_counted(tmp_path: Path)
 def test_data_without_an_answer_is_one_sentence(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "a.jsonl").write_text(text)
     with pytest.raises(UserError, match=said):
-        read_dialogues(tmp_path / "a.jsonl")
+        read_dialogues([tmp_path / "a.jsonl"])
 
 
 def test_a_file_that_is_not_there_or_not_text_is_told(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing.jsonl"):
         with pytest.raises(UserError, match=r"no \.jsonl file"):
-            read_dialogues(path)
+            read_dialogues([path])
     (tmp_path / "a.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="cannot be read"):
-        read_dialogues(tmp_path / "a.jsonl")
+        read_dialogues([tmp_path / "a.jsonl"])
 
 
 @pytest.mark.parametrize(("size", "held"), [(0.0, 0), (0.1, 6), (0.001, 1), (1, 1), (7, 7)])

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import random
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llada_demo.core.errors import UserError
 from llada_demo.core.settings import EMBEDDED
 from llada_demo.learning.corpus import Conversation, Corpus
-from llada_demo.learning.curate import Example
 from llada_demo.learning.rows import RowMaker, RowSettings
 from llada_demo.learning.sharegpt import (
     IGNORED,
-    REASONS,
     Dropped,
     encode_conversation,
     labels_of,
     messages_of,
-    prepare,
-    read_sharegpt,
     stages,
     templated,
 )
@@ -118,53 +111,22 @@ def test_the_templated_text_is_the_published_template(embedded: LLaDATokenizer) 
         ({"conversations": [{"role": "tool", "content": "a"}, {"role": "assistant", "content": "b"}]}, "wrong order"),
     ],
 )
-def test_invalid_rows_are_dropped_by_reason(tokenizer: LLaDATokenizer, bad: dict[str, Any], why: str) -> None:
+def test_invalid_rows_are_dropped_by_reason(bad: dict[str, Any], why: str) -> None:
     with pytest.raises(Dropped, match=why):
         messages_of(bad)
-    prepared = prepare([row("Halo", "Ya."), bad], tokenizer, 500)
-    assert len(prepared.rows) == 1
-    assert prepared.dropped == {reason: int(reason == why) for reason in REASONS}
 
 
 def test_what_is_too_long_is_dropped_and_not_cut(tokenizer: LLaDATokenizer) -> None:
     messages = messages_of(row("Halo", "Ya, ada apa?"))
     length = len(encode_conversation(tokenizer, messages, 500).ids)
     assert len(encode_conversation(tokenizer, messages, length).ids) == length
-    assert prepare([row("Halo", "Ya, ada apa?")], tokenizer, length - 1).dropped["too long"] == 1
+    with pytest.raises(Dropped, match="too long"):
+        encode_conversation(tokenizer, messages, length - 1)
 
 
 def test_the_names_of_the_original_files_are_known() -> None:
     original = {"conversations": [{"from": "human", "value": "Halo "}, {"from": "gpt", "value": "Ya."}]}
     assert messages_of(original) == messages_of(row("Halo", "Ya."))
-
-
-def test_a_curated_file_is_read_back(tokenizer: LLaDATokenizer, tmp_path: Path) -> None:
-    examples = [Example(("Halo", "Ya."), "s", "t"), Example(("a", "b", "c", "d"), "s", "t")]
-    lines = [json.dumps(example.sharegpt(1)) for example in examples] + [json.dumps(row("Tanpa jawaban"))]
-    path = tmp_path / "kurasi.jsonl"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    prepared = read_sharegpt(path, tokenizer, 500)
-    assert [tokenizer.decode(made.ids[made.start : made.end]) for made in prepared.rows] == ["Ya.", "d"]
-    assert sum(prepared.dropped.values()) == prepared.dropped["wrong order"] == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (None, "cannot be read"),
-        (b"", "no conversation to use"),
-        (b'{"conversations": []}\n', "no conversation to use.*no content: 1"),
-        (b"{oops\n", "line 1: no JSON"),
-        (b'{"conversations": "\xff"}\n', "cannot be read"),
-    ],
-)
-def test_a_file_that_gives_nothing_is_refused(
-    tokenizer: LLaDATokenizer, tmp_path: Path, content: bytes | None, why: str
-) -> None:
-    if content is not None:
-        (tmp_path / "a.jsonl").write_bytes(content)
-    with pytest.raises(UserError, match=why):
-        read_sharegpt(tmp_path / "a.jsonl", tokenizer, 500)
 
 
 def test_an_example_is_shown_at_every_stage(embedded: LLaDATokenizer) -> None:
