@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--heldout", type=Path, default=None, help="JSONL file to measure on, never trained on")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the finished model")
-    parser.add_argument("--minutes", type=float, help="another budget than the recipe's")
+    parser.add_argument("--minutes", type=float, help="a budget of time in place of the recipe's")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--float32", action="store_true", help="do not use bf16")
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = Recipe.read(args.recipe)
     if args.minutes:
-        recipe = replace(recipe, minutes=args.minutes)
+        recipe = replace(recipe, minutes=args.minutes, passes=0)
     if args.threads:
         torch.set_num_threads(args.threads)
     folders = args.data or OWN_TEXT

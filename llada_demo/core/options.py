@@ -94,6 +94,12 @@ class SamplingOptions:
         ("free: kapan saja; last: setelah kata-kata lain di bloknya; forbid: tidak pernah.",
          "free: at any time; last: after the other words of its block; forbid: never."),
         choices=END_RULES)  # fmt: skip
+    no_repeat: int = _option(
+        0, int, ("Tanpa pengulangan", "No repetition"),
+        ("Rangkaian sekian token tidak ditulis dua kali dalam satu jawaban, dan kata tidak mengulang diri tepat di "
+         "sebelahnya. 0: mati.",
+         "No run of this many tokens is written twice in an answer, and no word directly beside itself. 0: off."),
+        low=0, high=8, step=1)  # fmt: skip
     seed: int = _option(
         0, int, ("Benih acak", "Seed"),
         ("Benih dan pengaturan yang sama memberi jawaban yang sama.",

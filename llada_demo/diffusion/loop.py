@@ -6,7 +6,7 @@ positions to logits, so that a test can pass five lines and the engine can answe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -16,16 +16,19 @@ from llada_demo.core.options import SamplingOptions
 from llada_demo.core.trace import Candidate, Step
 from llada_demo.diffusion import noise
 from llada_demo.diffusion.remasking import NOISY, STRATEGIES
+from llada_demo.diffusion.repetition import forbidden
 from llada_demo.diffusion.schedule import commits_per_step
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """The ids that the loop must know: the mask, what fills a canvas after its end, and what ends an answer."""
+    """The ids that the loop must know: the mask, what fills a canvas after its end, what ends an answer, and what
+    may stand beside itself under `no_repeat` (digits and signs)."""
 
     mask: int
     eos: int
     ends: tuple[int, ...]
+    wordless: Collection[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -161,16 +164,27 @@ class _Row:
         scores = logits[0]
         if len(logits) == 2:
             scores = logits[1] + (self.options.cfg_scale + 1) * (scores - logits[1])
-        if self.options.end_rule != "forbid" and self.last_fixed < 0:
-            return scores
-        forbidden = self.open - self.start < self.last_fixed
+        early = self.open - self.start < self.last_fixed
         if self.options.end_rule == "forbid":
-            forbidden = torch.ones_like(forbidden)
-        if forbidden.any():
+            early = torch.ones_like(early)
+        if early.any():
             scores = scores.clone()
             for end in self.tokens.ends:
-                scores[forbidden, end] = float("-inf")
-        return scores
+                scores[early, end] = float("-inf")
+        return self._without_repeats(scores) if self.options.no_repeat else scores
+
+    def _without_repeats(self, scores: Tensor) -> Tensor:
+        """The scores (P, V) without what would say something twice. An end may always come, and a position for
+        which nothing would be left keeps its scores."""
+        answer, open_ = self.canvas[self.start :].tolist(), (self.open - self.start).tolist()
+        ruled_out = forbidden(answer, open_, self.options.no_repeat, self.tokens.mask, self.tokens.wordless)
+        cells = [(row, token) for row, token in ruled_out if token not in self.tokens.ends]
+        if not cells:
+            return scores
+        rows, tokens = (torch.tensor(part, device=scores.device) for part in zip(*cells, strict=True))
+        strict = scores.index_put((rows, tokens), scores.new_tensor(float("-inf")))
+        nothing_left = strict.index_fill(1, self.mask_index, float("-inf")).amax(1, keepdim=True).isneginf()
+        return torch.where(nothing_left, scores, strict)
 
     def _choose(self, scores: Tensor) -> Tensor:
         """The token of every open position (P,): the likeliest, or a draw at temperature T (Gumbel-max)."""
@@ -189,7 +203,20 @@ class _Row:
         order = scores.argsort(descending=True, stable=True)
         if self.options.end_rule == "last":
             order = order[self._is_end(chosen[order]).int().argsort(stable=True)]
+        if self.options.no_repeat:
+            order = order[self._doubling(order, chosen)[order].int().argsort(stable=True)]
         return order
+
+    def _doubling(self, order: Tensor, chosen: Tensor) -> Tensor:
+        """(P,) bool: positions that chose the word of a neighbour which comes before them in `order`."""
+        words: dict[int, int] = {}
+        found = torch.zeros_like(chosen, dtype=torch.bool)
+        for row in order.tolist():
+            at, token = int(self.open[row]), int(chosen[row])
+            single = token in self.tokens.wordless or token in self.tokens.ends
+            found[row] = not single and token in (words.get(at - 1), words.get(at + 1))
+            words[at] = token
+        return found
 
     def _take(self, order: Tensor, chosen: Tensor, confidence: Tensor) -> Tensor:
         """The indices to commit, by position: as many as the schedule says, and all above the threshold."""
@@ -197,6 +224,8 @@ class _Row:
         if self.options.threshold is None:
             return order[:count].sort().values
         taken = confidence >= self.options.threshold
+        if self.options.no_repeat:
+            taken &= ~self._doubling(order, chosen)
         taken[order[:count]] = True
         if self.options.end_rule == "last":
             end = self._is_end(chosen)

@@ -1,7 +1,8 @@
 """Training a small LLaDA from nothing: `python -m llada_demo pretrain --recipe assets/model/recipe.json`.
 
 Writes checkpoints beside the model and continues from them; Ctrl-C saves first. The learning rate follows the
-share of the time budget that is used up, so that a run ends fully decayed whatever the machine's speed.
+share of the budget that is used up, so that a run ends fully decayed: a budget of time whatever the machine's speed, one
+of token passes whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -109,7 +110,9 @@ class Trainer:
 
     @property
     def share(self) -> float:
-        """How much of the budget is used up, 0 to 1."""
+        """How much of the budget, token passes or time, is used up, 0 to 1."""
+        if self.recipe.passes:
+            return min(1.0, self.tokens / self.recipe.passes)
         return min(1.0, self.seconds / (60 * self.recipe.minutes))
 
     def phase(self) -> int:
@@ -220,6 +223,8 @@ class Trainer:
 
     def _progress(self, phase: Phase, speed: float, heldout: float | None) -> Progress:
         left = 60 * self.recipe.minutes - self.seconds
+        if self.recipe.passes:
+            left = (self.recipe.passes - self.tokens) / max(speed, 1e-9)
         return Progress(self.step, self.share, phase.kind, self.running or 0.0, self.tokens, speed, left, heldout)
 
 

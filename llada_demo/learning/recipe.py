@@ -40,6 +40,7 @@ class Recipe:
     leave_out: tuple[str, ...] = ()  # files and sources that are not trained on
     only: tuple[str, ...] = ()  # sources of mixed files that are used; empty = all
     minutes: float = 40.0  # the schedule's length; training ends, fully decayed, after this time
+    passes: int = 0  # the schedule's length in token passes, whatever time they take; 0: by minutes
     batch_tokens: int = 4096
     matrix_lr: float = 2e-3  # Muon, for the 2-D weights of the blocks (scaled to AdamW's update size)
     other_lr: float = 2e-3  # AdamW, for embeddings, head and norms

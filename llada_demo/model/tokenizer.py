@@ -107,6 +107,12 @@ class LLaDATokenizer:
                 f"{path} is damaged: {error}. Download the model again.",
             ) from error
 
+    @cached_property
+    def wordless(self) -> frozenset[int]:
+        """The ids without a Latin letter: digits, signs, spaces, special tokens."""
+        letters = {i for i, name in self._names.items() if any(c.isascii() and c.isalpha() for c in name)}
+        return frozenset(self._names) - letters | self._special_ids
+
     @property
     def size(self) -> int:
         """One more than the highest id."""

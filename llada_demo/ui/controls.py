@@ -23,7 +23,7 @@ LONGEST = 512
 # Fields with a control, in the order of the page. The cache has one kind only, and needs no control.
 FIELDS = (
     "gen_length", "steps", "block_length", "temperature", "cfg_scale", "threshold", "remasking", "end_rule",
-    "stop_at_end", "constraints", "seed",
+    "no_repeat", "stop_at_end", "constraints", "seed",
 )  # fmt: skip
 
 
@@ -37,13 +37,14 @@ class Preset:
 
 # Chosen by `python -m llada_demo evaluate` and by reading, see assets/model/RUNS.md: two tokens committed in one step
 # do not know of each other, and often say the same word twice.
+COMMON: Mapping[str, Any] = {"temperature": 0.1, "no_repeat": 4}
 PRESETS: Mapping[str, Preset] = {
-    "fast": Preset(("Cepat", "Fast"), {"gen_length": 64, "steps": 32, "block_length": 8, "temperature": 0.1}),
+    "fast": Preset(("Cepat", "Fast"), {"gen_length": 64, "steps": 32, "block_length": 8, **COMMON}),
     "balanced": Preset(
-        ("Seimbang", "Balanced"), {"gen_length": 64, "steps": 64, "block_length": 4, "temperature": 0.1}
+        ("Seimbang", "Balanced"), {"gen_length": 64, "steps": 64, "block_length": 4, **COMMON}
     ),
     "careful": Preset(
-        ("Teliti", "Careful"), {"gen_length": 64, "steps": 64, "block_length": 4, "temperature": 0.1, "cfg_scale": 0.5}
+        ("Teliti", "Careful"), {"gen_length": 64, "steps": 64, "block_length": 4, **COMMON, "cfg_scale": 0.5}
     ),
 }
 DEFAULT_PRESET = "balanced"

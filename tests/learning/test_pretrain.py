@@ -293,3 +293,15 @@ def test_a_log_line_is_plain_json() -> None:
         "step": 50, "done": "25.0%", "phase": "masked", "loss": 4.568, "heldout": None,
         "tokens": 1000, "tokens/s": 123, "left": "1:01",
     }  # fmt: skip
+
+
+def test_a_budget_of_passes_ends_with_them_whatever_the_time(trainer: Callable[..., Trainer]) -> None:
+    counted = replace(RECIPE, minutes=1e-6, passes=6000)
+    short = trainer(counted)
+    lines: list[Progress] = []
+    short.run(lines.append, every=1)
+    last = short.recipe.batch_tokens
+    assert 6000 <= short.tokens < 6000 + last
+    assert short.share == 1
+    assert {line.phase for line in lines} == {"causal", "masked"}
+    assert lines[-1].seconds_left <= 0 < lines[0].seconds_left
