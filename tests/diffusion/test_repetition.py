@@ -57,7 +57,7 @@ def test_one_token_a_step_never_repeats(some: SamplingOptions, length: int) -> N
     assert len(runs) == len(set(runs))
 
 
-@pytest.mark.parametrize(("no_repeat", "threshold", "first"), [(0, None, (0, 1)), (2, None, (0, 2)), (2, 0.1, (0, 2))])
+@pytest.mark.parametrize(("no_repeat", "threshold", "first"), [(0, None, (0, 1)), (2, None, (0, 2)), (2, 0.2, (0, 2))])
 def test_neighbours_do_not_commit_the_same_word_in_one_step(
     no_repeat: int, threshold: float | None, first: tuple[int, ...]
 ) -> None:
