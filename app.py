@@ -19,11 +19,7 @@ def main() -> int:
             settings = replace(settings, device="cpu")
         engine = Engine.load(settings)
         demo, launch_options = build_page(engine)
-        # A page sends its whole conversation with every message: room for a long one.
-        limits = Limits(body_bytes=1 << 20)
-        if settings.public:
-            limits = replace(limits, requests_per_second=10, burst=60)
-        serve(demo, ready=engine.ready, launch_options=launch_options, limits=limits)
+        serve(demo, ready=engine.ready, launch_options=launch_options, limits=Limits.of_app(settings.public))
     except UserError as error:
         print(error.in_language("id" if os.environ.get("LANG", "").startswith("id") else "en"), file=sys.stderr)
         return 2

@@ -12,16 +12,19 @@ from llada_demo.core.errors import UserError
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 UI = ASSETS / "ui"
 EMBEDDED = ASSETS / "model"
+ADAPTERS = ASSETS / "adapters"  # of the embedded model, a folder each
 EMBEDDED_NAME = "llada-kecil"  # what the embedded model is called on the screen and in records
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("auto", "bfloat16", "float32")
+VOTES = "~/.cache/llada-indonesia/votes.sqlite"
+SPACE_DATA = Path("/data")  # on a Hugging Face Space with storage: what outlives a restart
 
 
 @dataclass(frozen=True)
 class Settings:
     """What runs where. `model`: a folder, a hub id, "" for the embedded model, or "auto" (LLaDA-8B-Instruct
     where a GPU has room for it). `max_length`: tokens of prompt and answer together, None = the model's own.
-    `public`: a public Space, with tighter limits.
+    `public`: anybody may come, as to a Space unless it says otherwise: tighter limits, no adapters from outside. `votes`: the SQLite file of blind votes.
     """
 
     model: str = ""
@@ -30,10 +33,11 @@ class Settings:
     dtype: str = "auto"
     max_length: int | None = None
     public: bool = False
+    votes: str = VOTES
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """From LLADA_MODEL, LLADA_ADAPTERS, LLADA_DEVICE, LLADA_DTYPE, LLADA_MAX_LENGTH and LLADA_PUBLIC.
+        """From LLADA_MODEL, LLADA_ADAPTERS, LLADA_DEVICE, LLADA_DTYPE, LLADA_MAX_LENGTH, LLADA_PUBLIC and LLADA_VOTES.
 
         Raises UserError naming the variable, its value and what it may be.
         """
@@ -50,8 +54,14 @@ class Settings:
             device=_choice(env, "LLADA_DEVICE", DEVICES),
             dtype=_choice(env, "LLADA_DTYPE", DTYPES),
             max_length=int(length) if length else None,
-            public=_choice(env, "LLADA_PUBLIC", ("0", "1")) == "1",
+            public=_choice(env, "LLADA_PUBLIC", ("1", "0") if env.get("SPACE_ID") else ("0", "1")) == "1",
+            votes=env.get("LLADA_VOTES", "").strip() or _votes(env),
         )
+
+
+def _votes(env: Mapping[str, str]) -> str:
+    """Where votes are kept unless LLADA_VOTES says so."""
+    return str(SPACE_DATA / "votes.sqlite") if env.get("SPACE_ID") and SPACE_DATA.is_dir() else VOTES
 
 
 def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -18,6 +18,9 @@ API = "/gradio_api/"
 UPLOADS = ("/gradio_api/upload", "/upload")
 STATIC = ("/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico", "/gradio_api/custom_component/")
 
+BODY_BYTES = 1 << 20  # a page sends its whole conversation with every message: room for a long one
+ZIP_BYTES = 256 << 20  # of an adapter that is sent; a larger one can be given as a folder
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -27,6 +30,13 @@ class Limits:
     uploads_max_bytes: int | None = None  # None: the upload route is closed
     requests_per_second: float = 30.0  # refill of a visitor's bucket; static files are not counted
     burst: int = 120
+
+    @classmethod
+    def of_app(cls, public: bool) -> Limits:
+        """Those of the application. Only where it isn't public may a file be sent: the zip of an adapter."""
+        if public:
+            return cls(body_bytes=BODY_BYTES, requests_per_second=10, burst=60)
+        return cls(body_bytes=BODY_BYTES, uploads_max_bytes=ZIP_BYTES)
 
 
 def security_headers(frame_ancestors: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -14,6 +14,7 @@ from llada_demo.core.options import SamplingOptions
 from llada_demo.engine import Engine
 from llada_demo.export.film import film
 from llada_demo.ui import conversation
+from llada_demo.ui.adapters import AdapterControl, named, split, warn, while_there
 from llada_demo.ui.controls import (
     DEFAULT_PRESET,
     FIELDS,
@@ -27,6 +28,7 @@ from llada_demo.ui.words import EXAMPLES, Words, say
 
 BUTTONS = ("regenerate", "same_seed", "show_writing", "undo", "clear", "download_markdown", "download_json")
 Frame = tuple[Any, ...]  # (message box, conversation, records, status line)
+Settings = tuple[SamplingOptions, str | None]  # how to write, and with which adapter
 
 
 def build_chat(engine: Engine, words: Words, language: gr.Textbox, boards: dict[str, gr.State]) -> None:
@@ -57,13 +59,16 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox, boards: dict[
                 "download_json",
             )
         )
-    preset = words.make(
-        gr.Radio, words={"label": "preset", "info": "preset_help", "choices": preset_choices()}, value=DEFAULT_PRESET,
-        elem_id="preset",
-    )  # fmt: skip
+    with gr.Row(elem_classes="adapter-answers"):
+        preset = words.make(
+            gr.Radio, words={"label": "preset", "info": "preset_help", "choices": preset_choices()},
+            value=DEFAULT_PRESET, elem_id="preset",
+        )  # fmt: skip
+        adapters = AdapterControl(engine, words, language, boards["adapters"])
+    adapters.build_below()
     system, controls = _build_settings(engine, words)
     tab = ChatTab(engine, controls)
-    sampling = [system, language, *controls.components]
+    sampling = [system, language, *adapters.components, *controls.components]
     view = [box, talk, records, status]
     model: dict[str, Any] = {**PRIVATE, **QUEUE}
     state = [talk, records, *sampling]
@@ -120,7 +125,7 @@ class ChatTab:
     def send(self, text: str, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
         """Answers a new message; a message that cannot be answered stays in the box."""
         history = [*conversation.plain(history), {"role": "user", "content": text or ""}]
-        yield from self._answer(history, records, system, language, lambda: self.controls.read(values))
+        yield from self._answer(history, records, system, language, lambda: self._read(values))
 
     def example(self, data: gr.SelectData, *state: Any) -> Iterator[Frame]:
         """Answers an example."""
@@ -129,20 +134,25 @@ class ChatTab:
     @told_once
     def regenerate(self, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
         """Answers the last message again with a new seed."""
-        if not dict(zip(FIELDS, values, strict=True))["temperature"]:
+        if not dict(zip(FIELDS, split(values)[1], strict=True))["temperature"]:
             gr.Info(say("greedy", language))
-        yield from self._again(history, records, system, language, lambda: with_new_seed(self.controls.read(values)))
+
+        def settings() -> Settings:
+            options, adapter = self._read(values)
+            return with_new_seed(options), adapter
+
+        yield from self._again(history, records, system, language, settings)
 
     @told_once
     def repeat(self, history: Any, records: Any, system: str, language: str, *values: Any) -> Iterator[Frame]:
         """Answers the last message again with the seed of its answer and the settings of now."""
 
-        def options() -> SamplingOptions:
-            now = self.controls.read(values)
+        def settings() -> Settings:
+            now, adapter = self._read(values)
             seed = records[-1]["options"]["seed"] if records else now.seed
-            return SamplingOptions.from_dict({**now.to_dict(), "seed": seed})
+            return SamplingOptions.from_dict({**now.to_dict(), "seed": seed}), adapter
 
-        yield from self._again(history, records, system, language, options)
+        yield from self._again(history, records, system, language, settings)
 
     @told_once
     def edit(
@@ -152,14 +162,14 @@ class ChatTab:
         assert isinstance(data.index, int)
         kept = conversation.plain(history)[: data.index]
         history = conversation.plain([*kept, {"role": "user", "content": data.value}])
-        yield from self._answer(history, records, system, language, lambda: self.controls.read(values))
+        yield from self._answer(history, records, system, language, lambda: self._read(values))
 
     def stop(self, history: Any, records: Any, language: str) -> Frame:
         """What is written stays; the masks go."""
         history = conversation.plain(history)
         if history and history[-1]["role"] == "assistant":
             history[-1]["content"] = conversation.without_masks(history[-1]["content"])
-        line = conversation.status(records[-1], language) if records else ""
+        line = _status(records[-1], language) if records else ""
         return self._box(language, writing=False), conversation.shown(history), records, line
 
     def show(self, records: Any, language: str) -> Any:
@@ -196,7 +206,7 @@ class ChatTab:
                 raise gr.Error(say("nothing_to_download", language), print_exception=False)
             if kind == "json":
                 return conversation.to_json(history, records, system)
-            return conversation.to_markdown(history, records, system, language)
+            return conversation.to_markdown(history, [_signed(one) for one in records], system, language)
 
         return write
 
@@ -222,28 +232,39 @@ class ChatTab:
             yield run.picture()
         yield run.text
 
-    def _again(self, history: Any, records: Any, system: str, language: str, options: Any) -> Iterator[Frame]:
+    def _read(self, values: Sequence[Any]) -> Settings:
+        adapter, sampling = split(values)
+        return self.controls.read(sampling), adapter
+
+    def _again(
+        self, history: Any, records: Any, system: str, language: str, settings: Callable[[], Settings]
+    ) -> Iterator[Frame]:
         try:
             history = conversation.to_last_question(conversation.plain(history))
         except UserError as error:
             gr.Warning(error.in_language(language))
             yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
             return
-        yield from self._answer(history, records, system, language, options)
+        yield from self._answer(history, records, system, language, settings)
 
     def _answer(
-        self, history: list[Message], records: Sequence[Any], system: str, language: str, options: Any
+        self,
+        history: list[Message],
+        records: Sequence[Any],
+        system: str,
+        language: str,
+        settings: Callable[[], Settings],
     ) -> Iterator[Frame]:
-        """Frames of the answer to the history's last message. `options`: a function that reads the settings."""
+        """Frames of the answer to the history's last message."""
         try:
             conversation.checked(history[-1]["content"])
-            run = self.engine.start(conversation.for_model(history, system), options())
+            run = self.engine.start(conversation.for_model(history, system), *settings())
         except UserError as error:
-            gr.Warning(error.in_language(language))
+            warn(error, language)
             yield self._box(language, writing=False), gr.skip(), gr.skip(), gr.skip()
             return
         earlier = list(records)[: conversation.answers(history)]
-        for first in watched(run, language):
+        for first in watched(while_there(run, language), language):
             box = self._box(language, writing=True, value="") if first else gr.skip()
             yield box, _with(history, run.picture()), [*earlier, _record(run)], "" if first else gr.skip()
         done = _record(run)
@@ -251,7 +272,7 @@ class ChatTab:
             self._box(language, writing=False),
             _with(history, run.text),
             [*earlier, done],
-            conversation.status(done, language),
+            _status(done, language),
         )
 
     def _box(self, language: str, writing: bool, **value: Any) -> Any:
@@ -265,6 +286,16 @@ def _with(history: Sequence[Message], answer: str) -> list[Message]:
 
 def _record(run: Any) -> conversation.Record:
     return {**conversation.record(run.options, run.stats(), run.about), "run": run}
+
+
+def _status(record: conversation.Record, language: str) -> str:
+    return conversation.status(record, language) + named(record["about"])
+
+
+def _signed(record: conversation.Record) -> conversation.Record:
+    """The record for a file to read: who answered is the model with its adapter."""
+    about = record["about"]
+    return {**record, "about": {**about, "model": about["model"] + named(about)}}
 
 
 def parsed_options(options_json: str) -> SamplingOptions:

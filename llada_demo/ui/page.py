@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from llada_demo.engine import Engine
+from llada_demo.ui.adapters import shelf_state
 from llada_demo.ui.attention import build_attention
 from llada_demo.ui.chat import build_chat
 from llada_demo.ui.running import PRIVATE
@@ -54,6 +55,7 @@ def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
                     variant="secondary",
                     elem_id="switch-language",
                 )
+        boards["adapters"] = shelf_state(engine, demo)  # what may be chosen, the same in every tab
         with gr.Tabs(elem_id="tabs"):
             for name, build in TABS.items():
                 with words.make(gr.Tab, words={"label": name}, id=name):

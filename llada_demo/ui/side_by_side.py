@@ -12,12 +12,13 @@ import gradio as gr
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine.run import Run
+from llada_demo.ui.adapters import split, warn, while_there
 from llada_demo.ui.controls import Controls
 from llada_demo.ui.reel import Live
 from llada_demo.ui.running import PRIVATE, QUEUE, send_or_stop, told_once, watched
 from llada_demo.ui.words import Words, pick, say
 
-Start = Callable[[str, SamplingOptions], Run]
+Start = Callable[[str, SamplingOptions, str | None], Run]
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,11 @@ PAIRS: Mapping[str, Pair] = {
 }
 
 
-def build_side_by_side(start: Start, words: Words, language: gr.Textbox, box: gr.Textbox, controls: Controls) -> Any:
-    """Builds the two boards below the one; they take the question and the settings of the tab. Returns the event
-    that writes, for the button that stops it."""
+def build_side_by_side(
+    start: Start, words: Words, language: gr.Textbox, box: gr.Textbox, controls: Controls, settings: list[Any]
+) -> Any:
+    """Builds the two boards below the one; they take the question and the settings of the tab (its adapter's
+    components, then those of `controls`). Returns the event that writes, for the button that stops it."""
     with words.make(gr.Accordion, words={"label": "side_by_side"}, open=False, elem_id="side-by-side"):
         words.make(gr.Markdown, words={"value": "side_by_side_help"}, container=False)
         names = tuple([(pair.label(spoken), key) for key, pair in PAIRS.items()] for spoken in ("id", "en"))
@@ -69,22 +72,21 @@ def build_side_by_side(start: Start, words: Words, language: gr.Textbox, box: gr
     def write(text: str, name: str, language: str, *values: Any) -> Iterator[tuple[Any, Any, Any]]:
         """Both runs, a step of each at a time: (box, left, right). The box has the button that stops them."""
         try:
-            options = controls.read(values)
+            adapter, sampling = split(values)
+            options = controls.read(sampling)
             pair = PAIRS[name]
-            runs = [start(text or "", changed(options, side)) for side in (pair.left, pair.right)]
+            runs = [start(text or "", changed(options, side), adapter) for side in (pair.left, pair.right)]
         except UserError as error:
-            gr.Warning(error.in_language(language))
+            warn(error, language)
             yield gr.skip(), gr.skip(), gr.skip()
             return
         lives = [Live(one, pick(name, language)) for one, name in zip(runs, pair.names, strict=True)]
-        for first in watched(zip_longest(*runs), language):
+        for first in watched(while_there(zip_longest(*runs), language), language):
             stop = send_or_stop("film_run", language, writing=True) if first else gr.skip()
             yield stop, lives[0].lines(), lives[1].lines()
         yield send_or_stop("film_run", language, writing=False), lives[0].lines(whole=True), lives[1].lines(whole=True)
 
-    writing = run.click(
-        write, [box, kind, language, *controls.components], [box, left, right], **QUEUE, **PRIVATE
-    )  # fmt: skip
+    writing = run.click(write, [box, kind, language, *settings], [box, left, right], **QUEUE, **PRIVATE)
     left.change(None, left, None, js="llada.unmasking.watchLeft", **PRIVATE)
     right.change(None, right, None, js="llada.unmasking.watchRight", **PRIVATE)
     return writing

@@ -6,11 +6,14 @@ import gradio as gr
 
 from llada_demo.core.settings import UI
 
-STYLES = [UI / name for name in ("theme.css", "chat.css", "player.css", "unmasking.css", "attention.css")]
+STYLES = [
+    UI / name for name in ("theme.css", "chat.css", "player.css", "unmasking.css", "attention.css", "adapters.css")
+]
 SCRIPTS = [
     UI / name
     for name in (
         "page.js", "player.js", "reel.js", "chat.js", "unmasking.js", "ink.js", "attention.js", "attention_tab.js",
+        "adapters.js",
     )
 ]  # fmt: skip
 

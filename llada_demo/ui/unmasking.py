@@ -19,6 +19,7 @@ from llada_demo.engine.run import Run
 from llada_demo.export.files import export
 from llada_demo.export.film import film
 from llada_demo.ui import conversation
+from llada_demo.ui.adapters import AdapterControl, split, warn, while_there
 from llada_demo.ui.charts import build_charts
 from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
@@ -70,25 +71,18 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox, boards: 
             min_width=150, container=False,
         )  # fmt: skip
     told = gr.Markdown("", elem_id="film-status", container=False)
-    preset = words.make(
-        gr.Radio, words={"label": "preset", "choices": preset_choices()}, value=DEFAULT_PRESET, elem_id="film-preset",
-    )  # fmt: skip
-    with (
-        words.make(gr.Accordion, words={"label": "settings"}, open=False, elem_id="film-settings"),
-        gr.Row(elem_id="film-sampling"),
-    ):
-        controls = Controls(words, engine.max_length, tab="film-")
-    tab.controls = controls
+    preset, adapters, tab.controls = _build_settings(engine, words, language, boards["adapters"])
+    controls, settings = tab.controls, [*adapters.components, *tab.controls.components]
     reel = gr.Textbox(visible="hidden", elem_id="reel")
     message = gr.Textbox(visible="hidden", elem_id="film-message")
 
     view = [box, reel, trace]
     model: dict[str, Any] = {**PRIVATE, **QUEUE}
     writing = [
-        box.submit(tab.write, [box, language, *controls.components], view, **model),
+        box.submit(tab.write, [box, language, *settings], view, **model),
         go_on.click(tab.go_on, [trace, message, language], view, js="llada.unmasking.steering", **model),
     ]
-    both = build_side_by_side(tab.start, words, language, box, controls)
+    both = build_side_by_side(tab.start, words, language, box, controls, settings)
     box.stop(None, cancels=[*writing, both], **PRIVATE).then(tab.stop, language, box, **PRIVATE)
     reel.change(None, reel, None, js="llada.unmasking.watch", **PRIVATE)
     shown = [
@@ -106,6 +100,25 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox, boards: 
     gr.api(tab.api_unmask, api_name="unmask", **QUEUE)
 
 
+def _build_settings(
+    engine: Engine, words: Words, language: gr.Textbox, shelf: gr.State
+) -> tuple[gr.Radio, AdapterControl, Controls]:
+    """How to write: the preset and the adapter, and, folded, the sampling controls."""
+    with gr.Row(elem_classes="adapter-answers"):
+        preset = words.make(
+            gr.Radio, words={"label": "preset", "choices": preset_choices()}, value=DEFAULT_PRESET,
+            elem_id="film-preset",
+        )  # fmt: skip
+        adapters = AdapterControl(engine, words, language, shelf, tab="film-")
+    adapters.build_below()
+    with (
+        words.make(gr.Accordion, words={"label": "settings"}, open=False, elem_id="film-settings"),
+        gr.Row(elem_id="film-sampling"),
+    ):
+        controls = Controls(words, engine.max_length, tab="film-")
+    return preset, adapters, controls
+
+
 class UnmaskingTab:
     """The handlers: controls -> engine -> view -> yield."""
 
@@ -117,7 +130,8 @@ class UnmaskingTab:
     @told_once
     def write(self, text: str, language: str, *values: Any) -> Iterator[Frame]:
         """A question, or a text with gaps, answered live."""
-        yield from self._run(lambda: self.start(text or "", self.controls.read(values)), language)
+        adapter, sampling = split(values)
+        yield from self._run(lambda: self.start(text or "", self.controls.read(sampling), adapter), language)
 
     @told_once
     def go_on(self, trace: Trace | None, steering: str, language: str) -> Iterator[Frame]:
@@ -192,11 +206,11 @@ class UnmaskingTab:
         try:
             run = start()
         except UserError as error:
-            gr.Warning(error.in_language(language))
+            warn(error, language)
             yield self._box(language, writing=False), gr.skip(), gr.skip()
             return
         live = Live(run)
-        for first in watched(run, language):
+        for first in watched(while_there(run, language), language):
             yield self._box(language, writing=True) if first else gr.skip(), live.lines(), gr.skip()
         yield self._box(language, writing=False), live.lines(whole=True), run.trace()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from llada_demo.core import settings
 from llada_demo.core.errors import UserError
 from llada_demo.core.settings import Settings
 
@@ -20,10 +23,20 @@ def test_every_variable_is_read():
         "LLADA_DTYPE": "bfloat16",
         "LLADA_MAX_LENGTH": "512",
         "LLADA_PUBLIC": "1",
+        "LLADA_VOTES": " suara.sqlite ",
     }
     assert Settings.from_environment(env) == Settings(
-        "GSAI-ML/LLaDA-8B-Instruct", ("a", "b"), "cuda", "bfloat16", 512, True
+        "GSAI-ML/LLaDA-8B-Instruct", ("a", "b"), "cuda", "bfloat16", 512, True, "suara.sqlite"
     )
+
+
+def test_a_space_keeps_votes_where_they_outlive_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(settings, "SPACE_DATA", tmp_path)
+    assert Settings.from_environment({"SPACE_ID": "a/b"}).votes == str(tmp_path / "votes.sqlite")
+    assert Settings.from_environment({"SPACE_ID": "a/b", "LLADA_VOTES": "x"}).votes == "x"
+    assert Settings.from_environment({}).votes == settings.VOTES
+    monkeypatch.setattr(settings, "SPACE_DATA", tmp_path / "none")
+    assert Settings.from_environment({"SPACE_ID": "a/b"}).votes == settings.VOTES
 
 
 @pytest.mark.parametrize(
@@ -35,3 +48,9 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str):
     with pytest.raises(UserError, match=name) as caught:
         Settings.from_environment({name: value})
     assert name in caught.value.in_language("id")
+
+
+def test_a_space_is_public_unless_it_says_otherwise():
+    assert Settings.from_environment({"SPACE_ID": "a/b"}).public
+    assert not Settings.from_environment({"SPACE_ID": "a/b", "LLADA_PUBLIC": "0"}).public
+    assert not Settings.from_environment({}).public
