@@ -1,6 +1,6 @@
 """The command line.
 
-python -m llada_demo attend | bench | chat | curate | doctor | evaluate | finetune | pretrain | scenes | trace
+python -m llada_demo attend | bench | chat | compare | curate | doctor | evaluate | finetune | pretrain | scenes | trace
 """
 
 from __future__ import annotations
@@ -12,7 +12,19 @@ import sys
 
 from llada_demo.core.errors import UserError
 
-COMMANDS = ("attend", "bench", "chat", "curate", "doctor", "evaluate", "finetune", "pretrain", "scenes", "trace")
+COMMANDS = (
+    "attend",
+    "bench",
+    "chat",
+    "compare",
+    "curate",
+    "doctor",
+    "evaluate",
+    "finetune",
+    "pretrain",
+    "scenes",
+    "trace",
+)
 
 
 def main(argv: list[str] | None = None) -> int:

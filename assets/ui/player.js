@@ -18,6 +18,10 @@
       choose: (text) => `Tetapkan ${text}`, again: "Topengkan lagi", after: "Topengkan lagi ini dan yang sesudahnya",
       word: "Kata lain", set: "Tetapkan", tail: (n) => `+${n} token akhir`, space: "spasi", line_break: "baris baru",
       edits: (n) => `${n} perubahan di langkah ini; lanjutkan dengan tombol di bawah.`,
+      base: "Dasar", same: "Sejauh ini sama dengan dasar",
+      differs: (step, at) => `Berbeda dari dasar sejak langkah ${step}, posisi ${at}`,
+      figures: (f) => `${f.tokens} token · keyakinan ${number(f.confidence, "id")} · `
+        + `${number(f.nats_under_base, "id")} nat tiap token menurut dasar`,
     },
     en: {
       play: "Play", pause: "Pause", restart: "From the start", back: "One step back", forward: "One step on",
@@ -34,6 +38,10 @@
       choose: (text) => `Set ${text}`, again: "Mask again", after: "Mask this and all that came after it",
       word: "Another word", set: "Set", tail: (n) => `+${n} end tokens`, space: "space", line_break: "line break",
       edits: (n) => `${n} changes in this step; go on with the button below.`,
+      base: "Base", same: "The same as the base so far",
+      differs: (step, at) => `Differs from the base from step ${step}, position ${at}`,
+      figures: (f) => `${f.tokens} tokens · confidence ${number(f.confidence, "en")} · `
+        + `${number(f.nats_under_base, "en")} nats per token under the base`,
     },
   };
   const SPEEDS = [0.25, 0.5, 1, 2, 4];
@@ -48,6 +56,11 @@
     return element;
   }
 
+  function number(value, language) {
+    const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+    return value === null ? "–" : value.toLocaleString(language, digits);
+  }
+
   function visible(text) {
     if (/\n/.test(text)) return `${text.replace(/\s+/g, "")}↵`;
     return text.trim() || (text ? "␣" : "");
@@ -55,17 +68,21 @@
 
   class Player {
     /** options.steer: words can be changed by hand, and `steering()` tells how; options.follows: the player whose
-        clock this one has, which shows its own run at the same step. */
+        clock this one has, which shows its own run at the same step; options.stage: the element around all players
+        of a clock, which gets its controls at its end and is what a presentation shows. */
     constructor(root, options = {}) {
       this.root = root;
       this.steer = Boolean(options.steer);
+      this.stage = options.stage || null;
+      this.stage?.classList.add("llada-stage");
+      this.followers = [];
       this.leader = options.follows || null;
       if (this.leader) {
-        this.leader.follower = this;
+        this.leader.followers = [...this.leader.followers.filter((one) => one.root.isConnected), this];
         root.classList.add("follower");
       }
       this.at = 0; // frames that are shown
-      this.clock = 0; // the same, of the longer of two runs that share a clock
+      this.clock = 0; // the same, of the longest of the runs that share a clock
       this.speed = 1;
       this.playing = false;
       this.showEnds = false;
@@ -79,14 +96,19 @@
       new MutationObserver(() => this.relabel()).observe(document.documentElement, { attributeFilter: ["lang"] });
     }
 
-    /** Frames of the longer of two runs that share a clock. */
+    /** The players on this clock that show a run. */
+    get beside() {
+      return this.followers.filter((one) => one.head);
+    }
+
+    /** Frames of the longest of the runs that share a clock. */
     get count() {
-      return Math.max(this.frames.length, this.follower?.head ? this.follower.frames.length : 0);
+      return Math.max(this.frames.length, ...this.beside.map((one) => one.frames.length));
     }
 
     /** Whether the runs on this clock are whole. */
     get whole() {
-      return Boolean(this.end && (!this.follower?.head || this.follower.end));
+      return Boolean(this.end && this.beside.every((one) => one.end));
     }
 
     get words() {
@@ -142,6 +164,12 @@
       this.show(clock.clock);
     }
 
+    /** Where a live run parts from the base, once it is known: {step, at}, both from 0. */
+    diverge(diverges) {
+      this.head.diverges = diverges;
+      this.show(this.clock);
+    }
+
     learn(frames) {
       for (const frame of frames) {
         for (const [id, text] of Object.entries(frame.n || {})) this.texts.set(Number(id), text);
@@ -176,7 +204,7 @@
       for (let at = 0; at < cells.length; at += 1) this.draw(at, cells[at]);
       this.tell();
       this.inspect();
-      if (this.follower?.head) this.follower.show(count);
+      for (const one of this.beside) one.show(count);
       this.root.dispatchEvent(new CustomEvent("step", { detail: this.at }));
     }
 
@@ -191,17 +219,24 @@
         text = edit === null ? "" : edit.word ?? edit.text;
       }
       const face = visible(text);
+      const differs = this.differs && this.head.diverges.at === at;
       const style = `${kind}|${face}|${cell?.sure ?? ""}|${kind === "old" ? Math.min(FADE, this.at - cell.step) : ""}|`
-        + `${edit !== undefined}|${at === this.chosen}`;
+        + `${edit !== undefined}|${at === this.chosen}|${differs}`;
       if (element.style_ === style) return;
       element.style_ = style;
       element.dataset.state = kind;
+      element.toggleAttribute("data-differs", differs);
       element.classList.toggle("edited", edit !== undefined);
       element.classList.toggle("chosen", at === this.chosen);
       element.face.textContent = face;
       const sure = edit === undefined && cell?.sure;
       element.style.setProperty("--sure", sure ? sure.toFixed(2) : "0");
       element.style.setProperty("--age", kind === "old" ? Math.min(1, (this.at - cell.step) / FADE).toFixed(2) : "0");
+    }
+
+    /** Whether the step at which this run parts from the base is shown. */
+    get differs() {
+      return Boolean(this.head.diverges && this.at > this.head.diverges.step);
     }
 
     /** The text of a position: final where the token is the final one, for bytes that neighbours share. */
@@ -226,6 +261,10 @@
         blocks: Math.ceil(this.head.length / this.head.block),
         forwards: frame ? frame.f : 0,
       });
+      this.parting.hidden = this.head.diverges === undefined;
+      const { step, at } = this.head.diverges || {};
+      this.parting.textContent = this.differs ? words.differs(step + 1, at) : words.same;
+      this.parting.classList.toggle("differs", this.differs);
       this.scrub.value = this.clock;
       this.scrub.setAttribute("aria-valuetext", this.line.textContent);
     }
@@ -458,6 +497,8 @@
       this.board = make("div", "board");
       this.board.setAttribute("role", "group");
       this.line = make("p", "line");
+      this.parting = make("p", "parting");
+      this.parting.hidden = true;
       this.playButton = this.button("play", "", () => this.toggle());
       this.restartButton = this.button("restart", "", () => { this.go(0); this.play(); });
       this.backButton = this.button("back", "", () => this.go(this.clock - 1));
@@ -483,8 +524,10 @@
       this.endsBox = make("input");
       this.endsBox.type = "checkbox";
       this.endsBox.addEventListener("change", () => {
-        this.showEnds = this.endsBox.checked;
-        this.root.classList.toggle("all", this.showEnds);
+        for (const one of [this, ...this.followers]) {
+          one.showEnds = this.endsBox.checked;
+          one.root.classList.toggle("all", one.showEnds);
+        }
       });
       this.endsLabel = make("label", "ends");
       this.endsText = make("span");
@@ -499,9 +542,15 @@
       this.panel = make("div", "panel");
       this.panel.setAttribute("aria-live", "polite");
       root.replaceChildren(
-        this.title, this.question, this.board, this.line, controls, this.legend, this.panel, this.note,
+        this.title, this.question, this.board, this.line, this.parting, controls, this.legend, this.panel, this.note,
       );
       root.addEventListener("keydown", (event) => this.key(event));
+      if (this.stage && !this.leader) {
+        const bar = make("div", "player shared");
+        bar.append(controls, this.legend);
+        bar.addEventListener("keydown", (event) => this.key(event));
+        this.stage.append(bar);
+      }
       this.relabel();
     }
 
@@ -543,11 +592,12 @@
     }
 
     caption() {
-      const { title, question, note, about, recorded } = this.head;
+      const { title, question, note, about, recorded, base, figures } = this.head;
       const origin = [recorded ? this.words.recorded : "", about.model, about.adapter, (about.date || "").slice(0, 10)];
-      this.title.textContent = title || "";
+      this.title.textContent = title || (base ? this.words.base : "");
       this.question.textContent = question || "";
-      this.note.textContent = [note, origin.filter(Boolean).join(" · ")].filter(Boolean).join("\n");
+      const told = figures ? this.words.figures(figures) : "";
+      this.note.textContent = [note, told, origin.filter(Boolean).join(" · ")].filter(Boolean).join("\n");
     }
 
     /** The cells of the board: of one width while live, as wide as their final texts in a replay. */
@@ -604,7 +654,7 @@
         End: () => this.go(this.count),
         f: () => this.present(),
         F: () => this.present(),
-        Escape: this.root.classList.contains("presenting") ? () => this.present() : null,
+        Escape: (this.stage || this.root).classList.contains("presenting") ? () => this.present() : null,
       }[event.key] ?? (SPEEDS[Number(event.key) - 1] && (() => this.setSpeed(SPEEDS[Number(event.key) - 1])));
       if (!act) return;
       event.preventDefault();
@@ -613,7 +663,7 @@
     }
 
     present() {
-      const on = this.root.classList.toggle("presenting");
+      const on = (this.stage || this.root).classList.toggle("presenting");
       const label = on ? this.words.leave : this.words.present;
       this.presentButton.title = label;
       this.presentButton.setAttribute("aria-label", label);

@@ -35,6 +35,9 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     if report.get("visitors"):
         yield ""
         yield from columns(report["visitors"])
+    if report.get("panes"):
+        yield ""
+        yield from columns([{"comparison": row["dtype"], **row} for row in report["panes"]], leave=("dtype",))
 
 
 def columns(rows: Sequence[Mapping[str, Any]], leave: Sequence[str] = ()) -> Iterator[str]:

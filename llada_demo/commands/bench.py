@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompts", type=Path, help="file with one prompt a line (default: twenty everyday ones)")
     parser.add_argument("--limit", type=int, help="use only so many prompts")
     parser.add_argument("--visitors", default="1,2,4,8", help="numbers of visitors at once; empty for none")
+    parser.add_argument("--no-panes", action="store_true", help="leave out the comparison of base and adapters")
     parser.add_argument("--shape", choices=("8b",), help="random weights of this size instead of a model")
     parser.add_argument("--layers", type=int, help="with --shape: so many layers instead of all")
     parser.add_argument("--prompt-length", type=int, default=64, help="with --shape: tokens of a prompt (default: 64)")
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def bench(args: argparse.Namespace) -> dict[str, Any]:
     """The whole report. Raises UserError."""
     from llada_demo.bench.measure import measure
+    from llada_demo.bench.panes import panes
     from llada_demo.bench.prompts import PROMPTS, read_prompts
     from llada_demo.bench.subject import chat_subject, machine, random_subject
     from llada_demo.bench.visitors import throughput
@@ -59,8 +61,8 @@ def bench(args: argparse.Namespace) -> dict[str, Any]:
         threshold = None  # random weights are never sure
         subject = random_subject(settings_of(args), args.shape, args.layers, args.limit or 1, args.prompt_length)
     else:
-        texts = read_prompts(args.prompts) if args.prompts else PROMPTS
-        subject = chat_subject(settings_of(args), texts[: args.limit], options)
+        texts = (read_prompts(args.prompts) if args.prompts else PROMPTS)[: args.limit]
+        subject = chat_subject(settings_of(args), texts, options)
     report = {
         "model": dict(subject.about),
         "machine": machine(subject.about["device"]),
@@ -78,6 +80,8 @@ def bench(args: argparse.Namespace) -> dict[str, Any]:
     if visitors:
         middle = sorted(subject.prompts, key=len)[len(subject.prompts) // 2]
         report["visitors"] = throughput(subject.model, middle, subject.tokens, options, visitors, args.repeats)
+    if not (args.shape or args.no_panes):
+        report["panes"] = panes(settings_of(args), sorted(texts, key=len)[len(texts) // 2], options, args.repeats)
     return report
 
 

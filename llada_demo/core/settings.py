@@ -24,7 +24,8 @@ SPACE_DATA = Path("/data")  # on a Hugging Face Space with storage: what outlive
 class Settings:
     """What runs where. `model`: a folder, a hub id, "" for the embedded model, or "auto" (LLaDA-8B-Instruct
     where a GPU has room for it). `max_length`: tokens of prompt and answer together, None = the model's own.
-    `public`: anybody may come, as to a Space unless it says otherwise: tighter limits, no adapters from outside. `votes`: the SQLite file of blind votes.
+    `public`: anybody may come, as to a Space unless it says otherwise: tighter limits, no adapters from outside.
+    `votes`: the SQLite file of blind votes.
     """
 
     model: str = ""

@@ -17,7 +17,7 @@ from llada_demo.attention.record import REGIMES, AttentionRecord
 from llada_demo.core.chat import Message
 from llada_demo.core.errors import CapacityError, OptionsError, UserError
 from llada_demo.core.options import SamplingOptions
-from llada_demo.core.settings import EMBEDDED, EMBEDDED_NAME, Settings
+from llada_demo.core.settings import ADAPTERS, EMBEDDED, EMBEDDED_NAME, Settings
 from llada_demo.core.trace import Step, Trace
 from llada_demo.diffusion.generate import fixed_ids
 from llada_demo.diffusion.loop import Ask, Request, Tokens, denoise
@@ -25,6 +25,7 @@ from llada_demo.diffusion.predict import forward
 from llada_demo.engine.attend import attend, read
 from llada_demo.engine.batcher import Batcher
 from llada_demo.engine.branch import begun, by_hand
+from llada_demo.engine.compare import Comparison, compare
 from llada_demo.engine.device import Placement, place
 from llada_demo.engine.run import Prepared, Run
 from llada_demo.engine.shelf import Shelf, written
@@ -45,13 +46,14 @@ class Engine:
         own = self.model.config.max_sequence_length
         self.max_length = min(own, self.settings.max_length or own)
         ids = self.tokenizer.special
-        self.tokens = Tokens(mask=ids.mask, eos=ids.eos, ends=ids.ends)
+        self.tokens = Tokens(mask=ids.mask, eos=ids.eos, ends=ids.ends, wordless=self.tokenizer.wordless)
         self.shelf = Shelf(loaded)
         self._batcher = Batcher(self._forward, only_same_shape=placement.device == "cpu")
 
     @classmethod
     def load(cls, settings: Settings | None = None) -> Engine:
-        """The engine for the settings (by default those of the environment). Raises UserError."""
+        """The engine for the settings (by default those of the environment), with the adapters that they name and,
+        before those, the ones that come with the embedded model. Raises UserError."""
         settings = settings or Settings.from_environment()
         placement = place(settings)
         source = model_source(settings, placement)
@@ -59,7 +61,9 @@ class Engine:
         if loaded.folder == EMBEDDED:
             loaded = replace(loaded, name=EMBEDDED_NAME)
         engine = cls(loaded, placement, settings)
-        for adapter in settings.adapters:
+        folders = sorted(ADAPTERS.glob("[!.]*")) if loaded.folder == EMBEDDED else []
+        shipped = [str(folder) for folder in folders if folder.is_dir()]
+        for adapter in (*shipped, *settings.adapters):
             engine.shelf.add(adapter)
         return engine
 
@@ -100,6 +104,13 @@ class Engine:
         for _ in run:
             pass
         return run.trace()
+
+    def compare(
+        self, messages: Sequence[Message], options: SamplingOptions, adapters: Sequence[str], candidates: int = 0
+    ) -> Comparison:
+        """The base and one to three adapters (each as `start` takes it) on one question with one seed, as rows of
+        one batch, ready to be iterated. Raises UserError before any work is done."""
+        return compare(self, messages, options, adapters, candidates)
 
     def resume(
         self, trace: Trace, step: int, edits: Mapping[int, int | str | None] | None = None, candidates: int = 5
@@ -240,8 +251,12 @@ class Engine:
 
     def predict(self, ask: Ask) -> Tensor:
         """The logits (P, V) of one canvas at its asked positions, in the same batch as whoever waits for a step."""
-        (logits,) = self._batcher([ask])
+        (logits,) = self.predict_rows([ask])
         return logits
+
+    def predict_rows(self, asks: Sequence[Ask]) -> Sequence[Tensor]:
+        """The same for several canvases at once."""
+        return self._batcher(asks)
 
     def ready(self) -> str | None:
         """None when a token can be generated; otherwise a sentence why not."""

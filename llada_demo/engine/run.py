@@ -49,11 +49,15 @@ class Run:
     def __iter__(self) -> Iterator[Step]:
         began = time.perf_counter()
         for made in self.begin():
-            step = replace(made, index=len(self.steps))
-            self.answer = apply(self.answer, step, self.tokenizer.special.eos)
-            self.steps.append(step)
-            self.seconds = time.perf_counter() - began
-            yield step
+            yield self.take(made, time.perf_counter() - began)
+
+    def take(self, made: Step, seconds: float) -> Step:
+        """Writes down one more step, made `seconds` after the beginning. Returns it with its number in this run."""
+        step = replace(made, index=len(self.steps))
+        self.answer = apply(self.answer, step, self.tokenizer.special.eos)
+        self.steps.append(step)
+        self.seconds = seconds
+        return step
 
     @property
     def finished(self) -> bool:

@@ -5,13 +5,13 @@ None of it sees whether an answer is true or to the point; reading does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wordfreq import zipf_frequency
 
-WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+from llada_demo.core.text import distinct, doubled, repeated, words
+
 KNOWN = 2.5  # Zipf frequency from which a word counts as a word of the language: about 3 in 10 million
 
 
@@ -21,32 +21,6 @@ class Answer:
 
     text: str
     ended: bool
-
-
-def words(text: str) -> list[str]:
-    """The words in lower case, without digits and punctuation; *anak-anak* is one word."""
-    return [word.lower() for word in WORD.findall(text)]
-
-
-def repeated(texts: Iterable[str], n: int = 3) -> float:
-    """Share of word n-grams that stood in the same text before, over all texts; 0 where there are none."""
-    total = seen_before = 0
-    for text in texts:
-        grams = _ngrams(words(text), n)
-        total, seen_before = total + len(grams), seen_before + len(grams) - len(set(grams))
-    return seen_before / total if total else 0.0
-
-
-def doubled(texts: Iterable[str]) -> float:
-    """Share of words that are the word before them (*anak anak*): what two tokens committed at once tend to do."""
-    pairs = [pair for text in texts for pair in _ngrams(words(text), 2)]
-    return sum(a == b for a, b in pairs) / len(pairs) if pairs else 0.0
-
-
-def distinct(texts: Iterable[str], n: int = 2) -> float:
-    """Different word n-grams over all texts as a share of all of them (distinct-n, arXiv 1510.03055)."""
-    grams = [gram for text in texts for gram in _ngrams(words(text), n)]
-    return len(set(grams)) / len(grams) if grams else 0.0
 
 
 def is_indonesian(word: str) -> bool:
@@ -75,7 +49,3 @@ def figures(answers: Sequence[Answer]) -> dict[str, float]:
         "indonesian": indonesian(texts),
         "words": sum(len(words(text)) for text in texts) / count,
     }
-
-
-def _ngrams(items: Sequence[str], n: int) -> list[tuple[str, ...]]:
-    return list(zip(*(items[i:] for i in range(n)), strict=False))

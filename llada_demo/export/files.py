@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from llada_demo.core.errors import UserError
-from llada_demo.core.settings import UI
 from llada_demo.core.trace import Trace
 from llada_demo.export.film import film
+from llada_demo.export.page import player_page
 from llada_demo.export.picture import SIZES, Painter
 
 STEP_MS, FIRST_MS, LAST_MS = 110, 700, 2000
@@ -61,16 +60,8 @@ def to_json(trace: Trace, size: str, step: int | None) -> Work:
 
 def to_html(trace: Trace, size: str, step: int | None) -> Work:
     """A page that needs nothing else: the player, its look, and the film."""
-    told = json.dumps(film(trace, recorded=True), ensure_ascii=False, separators=(",", ":"))
-    parts = {
-        "STYLE": (UI / "player.css").read_text(encoding="utf-8"),
-        "SCRIPT": (UI / "player.js").read_text(encoding="utf-8"),
-        # Inside a script element only "<" can end it or begin a comment.
-        "FILM": told.replace("<", "\\u003c"),
-    }
-    page = (UI / "export.html").read_text(encoding="utf-8")
     yield 1, 1
-    return "".join(parts.get(piece, piece) for piece in page.split("%%")).encode()
+    return player_page(film(trace, recorded=True)).encode()
 
 
 def to_png(trace: Trace, size: str, step: int | None) -> Work:

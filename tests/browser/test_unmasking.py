@@ -293,7 +293,7 @@ def test_any_two_recordings_are_shown_in_step(visit: Callable, tmp_path: Path) -
     expect(page.locator("#unmasking-other .question")).to_be_visible()
     page.locator("#unmasking-board .player").focus()
     page.keyboard.press("End")
-    steps = "[p.frames.length, p.follower.frames.length, p.at, p.follower.at]"
+    steps = "[p.frames.length, p.followers[0].frames.length, p.at, p.followers[0].at]"
     main, other, at, beside = player(page, steps)
     assert main != other
     assert (at, beside) == (main, other)
