@@ -1,4 +1,4 @@
-"""`python -m llada_demo evaluate`: the figures of the model card."""
+"""`python -m llada_demo evaluate`: the figures of the model card, or with --adapters whether adapters are better."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from llada_demo.commands import evaluate_adapters
 from llada_demo.commands.shared import add_model_flags, add_option_flags, engine_of, options_of
 from llada_demo.core.errors import UserError
 from llada_demo.core.files import write_beside
 from llada_demo.core.settings import ASSETS
 
-HELP = "measure a model on held-out text and count what its answers do"
+HELP = "measure a model on held-out text and count what its answers do; or judge adapters against it"
 HELDOUT = ASSETS / "data" / "percakapan" / "heldout.jsonl"
+COUNT = 100  # questions that are answered, without --adapters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--heldout", type=Path, action="append", help="JSONL to measure on; repeat for several")
+    parser.add_argument("--heldout", action="append", help="JSONL to measure on; repeat for several")
     parser.add_argument(
         "--data",
         type=Path,
@@ -28,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", type=Path, help="its choice of that data (default: the model's recipe.json)")
     parser.add_argument("--twin", help="folder of a model trained by a causal recipe, to compare with")
     parser.add_argument("--draws", type=int, default=16, help="masks for each text (default: 16)")
-    parser.add_argument("--count", type=int, default=100, help="held-out questions that are answered (default: 100)")
+    parser.add_argument(
+        "--count", type=int, help=f"held-out questions that are answered (default: {COUNT}; with --adapters all)"
+    )
     parser.add_argument(
         "--prompts",
         type=Path,
@@ -37,11 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-bits", action="store_true", help="only the answers")
     parser.add_argument("--out", type=Path, help="write report and answers as JSON")
     parser.add_argument("--show", action="store_true", help="print every answer")
+    evaluate_adapters.add_arguments(parser)
     add_option_flags(parser)
     add_model_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    for name in ("count", "draws"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise UserError(f"--{name} paling sedikit 1.", f"--{name} must be at least 1.")
+    if args.adapters is not None:
+        return evaluate_adapters.run(args, HELDOUT, _tell)
     report = evaluate(args)
     if args.out:
         write_beside(args.out, (json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode())
@@ -62,15 +72,17 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
             f"The evaluation needs the package {error.name}: pip install nltk wordfreq.",
         ) from error
     options = options_of(args)
-    for name in ("count", "draws"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name} paling sedikit 1.", f"--{name} must be at least 1.")
     prompts = _prompts(args)
     engine = engine_of(args)
     report: dict[str, Any] = {"model": engine.about(), "options": options.to_dict()}
     if not args.no_bits:
         report["bits_per_character"] = card.bits_table(
-            engine, args.heldout or [HELDOUT], _corpus(args, engine), _twin(args), args.draws, _tell
+            engine,
+            [Path(file) for file in args.heldout or [HELDOUT]],
+            _corpus(args, engine),
+            _twin(args),
+            args.draws,
+            _tell,
         )
     rows = card.answers(engine, prompts, options, _tell)
     return {**report, "answers": {"count": len(rows), **card.summary(rows)}, "rows": rows}
@@ -81,7 +93,9 @@ def _prompts(args: argparse.Namespace) -> list[str]:
     from llada_demo.evaluation.heldout import questions
     from llada_demo.learning.corpus import read_heldout
 
-    return read_prompts(args.prompts) if args.prompts else questions(read_heldout(HELDOUT).conversations, args.count)
+    if args.prompts:
+        return read_prompts(args.prompts)
+    return questions(read_heldout(HELDOUT).conversations, args.count or COUNT)
 
 
 def _corpus(args: argparse.Namespace, engine: Any) -> Any:

@@ -40,11 +40,13 @@ class Bits:
 def diffusion_bits(model: LLaDAModelLM, items: Iterable[Item], draws: int = 16) -> Bits:
     """The Monte Carlo bound of LLaDA (see `diffusion.likelihood`), with masks that depend on the text's number only."""
 
-    def nats(number: int, item: Item) -> float:
-        ids = torch.tensor(item.ids, device=model.device)
-        return negative_log_likelihood(model, ids, item.start, model.config.mask_token_id, draws, seed=number)
+    return _sum(items, lambda number, item: diffusion_nats(model, item, draws, seed=number))
 
-    return _sum(items, nats)
+
+def diffusion_nats(model: LLaDAModelLM, item: Item, draws: int, seed: int) -> float:
+    """The bound of one item in nats; the same seed gives every model (and adapter) the same masks."""
+    ids = torch.tensor(item.ids, device=model.device)
+    return negative_log_likelihood(model, ids, item.start, model.config.mask_token_id, draws, seed)
 
 
 @torch.inference_mode()

@@ -9,17 +9,13 @@ from typing import Any
 
 import gradio as gr
 
-from llada_demo.core.errors import UserError
-from llada_demo.core.settings import ASSETS
+from llada_demo.evaluation.results import PUBLISHED, RESULTS, published, read_results
 from llada_demo.ui.metric_words import METRICS, Pair
 from llada_demo.ui.results_charts import KINDS, OVERLAP, comparison, overlap, published_chart, score
 from llada_demo.ui.results_tables import board, published_board, published_notes
 from llada_demo.ui.running import PRIVATE
 from llada_demo.ui.words import Words, pick
 
-RESULTS = ASSETS / "results"
-PUBLISHED = "published.json"  # scores of others, in a form of its own
-FORMAT, SCHEMA = "llada-indonesia-results", 1
 COMMAND = "python -m llada_demo evaluate --adapters all"  # makes a results file
 
 TEXTS: Mapping[str, Pair] = {
@@ -39,23 +35,9 @@ TEXTS: Mapping[str, Pair] = {
 Results = Mapping[str, Any]
 
 
-def read_results(path: Path) -> Results:
-    """The content of a results file. Raises UserError where it is something else."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if (data["format"], data["schema"]) != (FORMAT, SCHEMA) or not data["systems"]:
-            raise ValueError("another format")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} bukan berkas hasil ({FORMAT}, skema {SCHEMA}); pindahkan berkas itu atau ukur lagi.",
-            f"{path} is no results file ({FORMAT}, schema {SCHEMA}); move it away or measure again.",
-        ) from error
-    return data
-
-
 def read_all(folder: Path = RESULTS) -> dict[str, Results]:
     """{file's stem: results} of a folder, newest first."""
-    found = {path.stem: read_results(path) for path in folder.glob("*.json") if path.name != PUBLISHED}
+    found = {path.stem: read_results(path) for path in folder.glob("*.json") if path.name != PUBLISHED.name}
     return dict(sorted(found.items(), key=lambda pair: (pair[1]["date"], pair[0]), reverse=True))
 
 
@@ -87,8 +69,7 @@ def build_results(words: Words, language: gr.Textbox, folder: Path = RESULTS) ->
     language.change(view.show, **whole)
     gr.on([metric.input, kind.input], view.chart, everything[:4], plot, trigger_mode="always_last", **PRIVATE)
     told.change(None, told, None, js="llada.results.take", **PRIVATE)
-    if (folder / PUBLISHED).exists():
-        _build_published(words, language, json.loads((folder / PUBLISHED).read_text(encoding="utf-8")))
+    _build_published(words, language, published())
 
 
 def _build_published(words: Words, language: gr.Textbox, published: Results) -> None:

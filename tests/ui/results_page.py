@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ import gradio as gr
 from llada_demo.evaluation.statistics import holm, paired, summary
 from llada_demo.ui import theme
 from llada_demo.ui.lora_help import build_lora_help
-from llada_demo.ui.results import PUBLISHED, RESULTS, build_results
+from llada_demo.ui.results import build_results
 from llada_demo.ui.words import Words
 
 HOSTILE = "<img src=x onerror=alert(1)><b>tebal</b> ${alert(2)}"
@@ -121,7 +120,6 @@ def main(port: int, empty: bool) -> None:
         if not empty:
             for stem, date in (("lama", "2026-01-01T00:00:00"), ("baru", "2026-01-02T00:00:00")):
                 (folder / f"{stem}.json").write_text(json.dumps(made_up(stem, date)), encoding="utf-8")
-            shutil.copy(RESULTS / PUBLISHED, folder)
         demo, options = build_page(folder)
         demo.launch(server_name="127.0.0.1", server_port=port, ssr_mode=False, footer_links=[], quiet=True, **options)
 
