@@ -12,6 +12,11 @@ window.llada = {
     return language;
   },
 
+  /** Tells screen readers, and what draws by itself, which language the visitor chose. */
+  speak(language) {
+    document.documentElement.lang = language;
+  },
+
   /** Offers a text (or bytes) to the visitor as a file; nothing is kept on the server. */
   save(text, name, type) {
     const link = document.createElement("a");

@@ -11,6 +11,7 @@ from llada_demo.engine import Engine
 from llada_demo.ui.adapters import shelf_state
 from llada_demo.ui.attention import build_attention
 from llada_demo.ui.chat import build_chat
+from llada_demo.ui.compare import build_compare
 from llada_demo.ui.running import PRIVATE
 from llada_demo.ui.theme import STYLES, head, theme
 from llada_demo.ui.unmasking import build_unmasking
@@ -22,6 +23,7 @@ TABS: dict[str, Callable[[Engine, Words, gr.Textbox, dict[str, gr.State]], None]
     "tab_chat": build_chat,
     "tab_unmasking": build_unmasking,
     "tab_attention": build_attention,
+    "tab_compare": build_compare,
 }
 WAITING = 64  # requests that may wait in the queue
 THREADS = 80  # handlers that may run at once
@@ -72,6 +74,7 @@ def build_page(engine: Engine) -> tuple[gr.Blocks, dict[str, Any]]:
         gr.api(adapters, api_name="adapters")
         everything = [language, *words.components]
         dark.click(None, js="llada.switchTheme", **PRIVATE)
+        language.change(None, language, None, js="llada.speak", **PRIVATE)
         switch.click(lambda now: speak("id" if now == "en" else "en"), language, everything, **PRIVATE)
         demo.load(speak, language, everything, js="llada.browserLanguage", **PRIVATE)
     demo.queue(max_size=WAITING, default_concurrency_limit=THREADS)

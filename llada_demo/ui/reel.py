@@ -18,24 +18,26 @@ class Live:
         fixed = {at: run.token_text(token) for at, token in run.prepared.fixed.items()}
         self._shoot = Camera(run.token_text)
         opening = head(run.options, run.trace().question, fixed, run.about)
-        self._lines = [_line(run=_new_id(), head={**opening, "title": title})]
+        self._lines = [line(run=new_id(), head={**opening, "title": title})]
         self._sent = 0
 
     def lines(self, whole: bool = False) -> str:
         """All lines up to now; `whole`: with the last, which gives the final texts."""
-        self._lines += [_line(frame=self._shoot.frame(step)) for step in self.run.steps[self._sent :]]
+        self._lines += [line(frame=self._shoot.frame(step)) for step in self.run.steps[self._sent :]]
         self._sent = len(self.run.steps)
-        return "".join([*self._lines, *([_line(end=end(self.run.trace()))] if whole else [])])
+        return "".join([*self._lines, *([line(end=end(self.run.trace()))] if whole else [])])
 
 
 def whole_film(film: Film, other: Film | None = None) -> str:
     """The one line of a run that is whole, and of the one that is shown beside it."""
-    return _line(run=_new_id(), film=film, **({"other": other} if other else {}))
+    return line(run=new_id(), film=film, **({"other": other} if other else {}))
 
 
-def _line(**data: Any) -> str:
+def line(**data: Any) -> str:
+    """One line of JSON."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """What tells one run's lines from another's."""
     return uuid.uuid4().hex[:8]

@@ -7,13 +7,17 @@ import gradio as gr
 from llada_demo.core.settings import UI
 
 STYLES = [
-    UI / name for name in ("theme.css", "chat.css", "player.css", "unmasking.css", "attention.css", "adapters.css")
-]
+    UI / name
+    for name in (
+        "theme.css", "chat.css", "player.css", "unmasking.css", "attention.css", "adapters.css", "compare.css",
+        "many.css", "blind.css", "results.css", "rank_one.css",
+    )
+]  # fmt: skip
 SCRIPTS = [
     UI / name
     for name in (
         "page.js", "player.js", "reel.js", "chat.js", "unmasking.js", "ink.js", "attention.js", "attention_tab.js",
-        "adapters.js",
+        "adapters.js", "compare.js", "many.js", "blind.js", "results.js", "rank_one.js",
     )
 ]  # fmt: skip
 

@@ -11,6 +11,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tab_chat": ("Obrolan", "Chat"),
     "tab_unmasking": ("Visualisasi", "Unmasking"),
     "tab_attention": ("Atensi", "Attention"),
+    "tab_compare": ("Perbandingan", "Compare"),
     "switch_language": ("English", "Indonesia"),
     "switch_theme": ("◐ Tema", "◐ Theme"),
     "conversation": ("Percakapan", "Conversation"),

@@ -43,6 +43,7 @@ def test_the_public_endpoints_are_those_of_the_readme(address: str):
         "/chat",
         "/unmask",
         "/attention",
+        "/compare",
         "/adapters",
     ]
 
