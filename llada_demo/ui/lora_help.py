@@ -61,7 +61,7 @@ NO_NUMBER = (
 
 def build_lora_help(words: Words) -> None:
     """Builds two folds into the open tab: adapters, with the rank-1 picture, and metrics."""
-    with words.make(gr.Accordion, words={"label": HELP}, open=False, elem_id="lora-help"):
+    with words.make(gr.Accordion, words={"label": HELP}, open=True, elem_id="lora-help"):
         words.make(gr.Markdown, words={"value": BEFORE}, container=False)
         gr.HTML("", elem_id="rank-one")
         words.make(gr.Markdown, words={"value": (counts("id"), counts("en"))}, container=False)
