@@ -269,6 +269,12 @@
     if (event.key === "Escape") document.querySelector("#compare-prompt .stop-button")?.click();
   });
 
+  // A row of the section with many prompts, to be looked at step by step.
+  document.addEventListener("llada-compare", ({ detail: { prompt, adapters, options } }) => {
+    document.querySelector("#compare-tabs > .tab-wrapper [role=tab]").click();
+    ask(JSON.stringify({ prompt, adapters, options }));
+  });
+
   // A link opens a comparison: ?compare={...}, as soon as its tab and the page's language are there.
   const linked = new URLSearchParams(location.search).get("compare");
   if (!linked) return;

@@ -131,7 +131,8 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     for system in systems[1:]:
         verdict = system["verdict"]
         yield f"{system['name']}: " + ("no sign that its scores are fooled" if verdict["believed"] else "NOT BELIEVED")
-        yield from (f"  {reason['id']}: {reason[language]}" for reason in verdict["reasons"])
+        said = (*verdict["reasons"], *verdict.get("notes", ()))
+        yield from (f"  {reason['id']}: {reason[language]}" for reason in said)
 
 
 def _row(label: str, cells: list[str]) -> str:

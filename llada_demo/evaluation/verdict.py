@@ -18,7 +18,7 @@ from llada_demo.evaluation.statistics import Difference, paired, permutation
 CERTAIN = 0.01
 ENOUGH = 20  # examples; nothing is believed on fewer
 BITS_RISE = 1.25  # held-out bits per character, times the base's; a change of style may cost less than that
-UNLIKELY = 1.25  # nats per token of its own text under the base, times the larger of base and references
+UNLIKELY = 1.5  # nats per token of its text under the base, times the larger of base and references; letters: 1.24
 DEGENERATE = 0.4  # the same, times the smaller of the two
 REPEATED = 0.10  # share of 3-grams that stood in the answer before, above base and references
 DOUBLED = 0.05  # share of words that are the word before them, above base and references
@@ -26,7 +26,7 @@ BLANK = 0.10  # share of blank answers, above the base
 ENDLESS = 0.30  # share of answers that end, below the base
 SHORT, LONG = 0.5, 1.75  # words for each word of the references, times the nearer of 1 and the base
 FOREIGN = 0.15  # share of Indonesian words, below base and references
-CANNED = 0.5  # different 2-grams over all answers, times the smaller of base and references
+CANNED = 0.25  # different 2-grams over all answers, times the smaller of base and references; letters reach 0.45
 SALAD_RISE, SALAD = 1.25, 0.5  # ROUGE-1 times the base's, and ROUGE-2 for each ROUGE-1, times the base's
 FOOLED_BITS, FOOLED_NATS = 1.05, 1.1  # BITS_RISE and UNLIKELY where overlap scores rose at the same time
 OVERLAP = ("rouge1", "rouge2", "rougeL", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "chrf", "meteor")
@@ -43,14 +43,17 @@ class Reason:
 
 @dataclass(frozen=True)
 class Verdict:
-    """believed: no rule spoke. reasons: those that did, in the order of RULES."""
+    """believed: no rule spoke. reasons: those that did, in the order of RULES. notes: what is no reason, but should
+    be known: that answers have another form than the references, where nothing else is wrong and no score rose."""
 
     believed: bool
     reasons: tuple[Reason, ...]
+    notes: tuple[Reason, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
-        return {"believed": self.believed, "reasons": [vars(reason) for reason in self.reasons]}
+        told = {name: [vars(reason) for reason in getattr(self, name)] for name in ("reasons", "notes")}
+        return {"believed": self.believed, **told}
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def judge(adapter: Evidence, base: Evidence, written: Evidence) -> Verdict:
         )
         return Verdict(False, (few,))
     reasons = tuple(reason for rule in RULES if (reason := rule(case)))
+    if [reason.id for reason in reasons] == ["heldout"] and _only_fell(case):
+        return Verdict(True, (), (_form(reasons[0]),))
     return Verdict(not reasons, reasons)
 
 
@@ -244,9 +249,7 @@ def _salad(case: Case) -> Reason | None:
 
 def _fooled(case: Case) -> Reason | None:
     """Scores say better, likelihood says worse. The tests over OVERLAP are corrected for their number."""
-    names = [name for name in OVERLAP if name in case.adapter.scores]
-    rises = {name: compared(case.adapter.scores[name], case.base.scores[name]) for name in names}
-    up = [name for name, found in rises.items() if found and found.difference > 0 and found.p * len(names) < CERTAIN]
+    up, _ = _moved(case)
     bits, nats = _bits_rose(case, FOOLED_BITS), _is_unlikely(case, FOOLED_NATS)
     if not up or not (bits or nats):
         return None
@@ -278,6 +281,28 @@ def _above(case: Case, fact: str, margin: float) -> bool:
     """Whether a fact lies above both base and references by more than the margin, and certainly above the base."""
     total = case.total(fact)
     return bool(total and total[0] > max(total[1:]) + margin and certain(case.against_base(fact), 1))
+
+
+def _moved(case: Case) -> tuple[list[str], list[str]]:
+    """The overlap scores that certainly rose, and those that certainly fell."""
+    names = [name for name in OVERLAP if name in case.adapter.scores]
+    found = {name: compared(case.adapter.scores[name], case.base.scores[name]) for name in names}
+    sure = {name: move.difference for name, move in found.items() if move and move.p * len(names) < CERTAIN}
+    return [name for name, by in sure.items() if by > 0], [name for name, by in sure.items() if by < 0]
+
+
+def _only_fell(case: Case) -> bool:
+    """Whether overlap scores fell and none rose: then nobody is misled by them."""
+    up, down = _moved(case)
+    return bool(down) and not up
+
+
+def _form(heldout: Reason) -> Reason:
+    return Reason(
+        "form",
+        f"Jawabannya berbentuk lain daripada rujukan, jadi nilainya rendah. {heldout.id_text}",
+        f"Its answers have another form than the references, so its scores are low. {heldout.en_text}",
+    )
 
 
 def _bits_rose(case: Case, times: float) -> bool:

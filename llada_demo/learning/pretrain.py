@@ -1,8 +1,8 @@
 """Training a small LLaDA from nothing: `python -m llada_demo pretrain --recipe assets/model/recipe.json`.
 
 Writes checkpoints beside the model and continues from them; Ctrl-C saves first. The learning rate follows the
-share of the budget that is used up, so that a run ends fully decayed: a budget of time whatever the machine's speed, one
-of token passes whatever else the machine does.
+share of the budget that is used up, so that a run ends fully decayed: a budget of time whatever the
+speed of the machine, one of token passes whatever else it does.
 """
 
 from __future__ import annotations

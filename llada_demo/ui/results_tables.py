@@ -87,7 +87,10 @@ def _verdict(base: Results, system: Results, language: str) -> dict[str, Any]:
     return {
         "name": system["name"],
         "believed": verdict["believed"],
-        "reasons": [reason["en_text" if language == "en" else "id_text"] for reason in verdict["reasons"]],
+        "reasons": [
+            reason["en_text" if language == "en" else "id_text"]
+            for reason in (*verdict["reasons"], *verdict.get("notes", ()))
+        ],
         "figures": [
             {"name": pick(METRICS[name].name, language), **_told(name, against, system)}
             for name, against in found.items()

@@ -22,7 +22,7 @@ from llada_demo.ui.compare_link import EXAMPLES, Wish
 
 pytestmark = pytest.mark.browser
 
-NAMES = ("kecil-lora", "kecil-loraplus-pissa", "kecil-surat", "kecil-buruk")
+NAMES = ("kecil-lora", "kecil-loraplus-pissa", "kecil-surat", "kecil-rusak")
 HOSTILE = "<img src=x onerror=window.hit=1> ${alert(1)} </script><b>x"
 SHORT = Wish("Apa itu hujan?", ("kecil-lora", "kecil-surat:0.5"), SamplingOptions(gen_length=16, steps=16, seed=3))
 PANE = "#compare-board .pane:visible"
@@ -232,7 +232,7 @@ def test_another_example_takes_the_place_of_what_is_being_written(visit: Callabl
 def test_a_copied_link_opens_the_same_comparison(visit: Callable, address: str) -> None:
     allowed = {"permissions": ["clipboard-read", "clipboard-write"]}
     page = visit(**allowed).page
-    wish = Wish('Isi: "a&b" [mask:2].', ("kecil-buruk:0.75", "kecil-lora"), SHORT.options, "Kamu singkat.")
+    wish = Wish('Isi: "a&b" [mask:2].', ("kecil-rusak:0.75", "kecil-lora"), SHORT.options, "Kamu singkat.")
     follow(page, address, wish)
     first = record(page)
     page.click("#compare-link")
@@ -247,7 +247,7 @@ def test_a_copied_link_opens_the_same_comparison(visit: Callable, address: str) 
     assert [pane.trace.steps for pane in again.panes] == [pane.trace.steps for pane in first.panes]
     assert (again.question, again.system_prompt) == (first.question, "Kamu singkat.")
     expect(other.locator("#compare-prompt textarea")).to_have_value(wish.prompt)
-    assert slots(other) == ["kecil-buruk", "kecil-lora", "Tidak dipakai"]
+    assert slots(other) == ["kecil-rusak", "kecil-lora", "Tidak dipakai"]
 
 
 @pytest.mark.parametrize(

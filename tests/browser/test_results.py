@@ -87,7 +87,7 @@ def test_the_bad_adapter_is_told_at_first_sight(visit: Callable) -> None:
     expect(bad.locator("dd").first).to_have_class("change better")  # its overlap wins
     expect(bad.locator("dd.worse")).to_have_count(2)
     assert bad.bounding_box()["y"] + bad.bounding_box()["height"] < 800  # without scrolling
-    expect(page.locator("#results-overlap text", has_text="kecil-buruk")).to_be_visible()
+    expect(page.locator("#results-overlap text", has_text="kecil-rusak")).to_be_visible()
 
 
 def test_the_charts_are_as_wide_as_the_page_and_stay_so_in_a_hidden_tab(visit: Callable) -> None:
@@ -124,7 +124,7 @@ def test_the_table_and_the_newest_file_come_first_and_another_can_be_chosen(visi
     open_tab(page)
     expect(page.locator("#results-file input")).to_have_value("baru · 2026-01-02")
     header = page.locator("#results-table thead th")
-    expect(header).to_have_text(["Metrik", "dasar", "kecil-lora", "kecil-loraplus-pissa", "kecil-buruk", "rujukan"])
+    expect(header).to_have_text(["Metrik", "dasar", "kecil-lora", "kecil-loraplus-pissa", "kecil-rusak", "rujukan"])
     bits = page.locator("#results-table tr", has_text="Bit per huruf").locator("td")
     expect(bits.nth(3)).to_contain_text("2,310")
     expect(bits.nth(3)).to_contain_text("✗lebih buruk +43 %")
@@ -136,7 +136,7 @@ def test_the_table_and_the_newest_file_come_first_and_another_can_be_chosen(visi
 def test_the_worst_answers_are_text(visit: Callable) -> None:
     page = visit().page
     open_tab(page)
-    fold = page.locator("#results-worst details", has_text="kecil-buruk")
+    fold = page.locator("#results-worst details", has_text="kecil-rusak")
     expect(fold.locator("dd").first).not_to_be_visible()
     fold.locator("summary").click()
     expect(fold.get_by_text(HOSTILE, exact=True)).to_be_visible()

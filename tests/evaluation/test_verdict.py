@@ -153,7 +153,7 @@ CASES: dict[str, dict[str, Sequence[float]]] = {
     "short": {"words": [4.0] * 30},
     "long": {"words": [50.0] * 30},
     "degenerate": {"nats": [0.5] * 30},
-    "unlikely": {"nats": [4.5] * 30},
+    "unlikely": {"nats": [5.0] * 30},
     "heldout": {"bits": [2.1] * 30},
     "repeats": {"repeated_3": [0.3] * 30},
     "foreign": {"indonesian": [0.6] * 30},
@@ -197,3 +197,16 @@ def test_of_the_published_adapters_the_incoherent_one_is_found_by_its_means() ->
     }
     assert [n for n, (base, adapted) in means.items() if is_salad(base, adapted)] == [4]
     assert not is_salad((0.1, 0.0), (0.5, 0.0))
+
+
+def test_another_form_of_the_answers_is_a_note_where_no_score_rose() -> None:
+    """Letters: the references became harder, and the scores say so themselves."""
+    rouge = [0.3 + 0.01 * (i % 5) for i in range(30)]
+    base, letters = made(30), made(30, bits=[2.5] * 30, nats=[4.0] * 30)
+    base, same = (replace(one, scores={"rouge1": rouge}) for one in (base, letters))
+    lower = replace(letters, scores={"rouge1": [value - 0.1 for value in rouge]})
+    verdict = judge(lower, base, base)
+    assert ids(verdict) == set()
+    assert [note.id for note in verdict.notes] == ["form"]
+    assert "2.500 bits per character" in verdict.notes[0].en_text
+    assert ids(judge(same, base, base)) == {"heldout"}

@@ -161,8 +161,8 @@ def test_every_recipe_reads_and_says_why_it_is_so() -> None:
     names = recipe_names()
     assert len(names) >= 13
     assert all(read_recipe(name).note.endswith(".") for name in names)
-    assert {"kecil-lora", "kecil-loraplus-pissa", "kecil-gaya", "kecil-buruk"} <= set(names)
-    assert read_recipe("kecil-buruk").learning_rate == pytest.approx(25 * read_recipe("kecil-lora").learning_rate)
+    assert {"kecil-lora", "kecil-loraplus-pissa", "kecil-gaya", "kecil-rusak"} <= set(names)
+    assert read_recipe("kecil-rusak").learning_rate == pytest.approx(25 * read_recipe("kecil-lora").learning_rate)
 
 
 def test_an_unknown_recipe_lists_those_that_there_are(tmp_path: Path) -> None:

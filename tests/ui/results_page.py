@@ -25,7 +25,7 @@ SYSTEMS = {
     "base": (1.0, 1.62, 0.04, True),
     "kecil-lora": (1.01, 1.55, 0.05, True),
     "kecil-loraplus-pissa": (1.2, 1.51, 0.04, True),
-    "kecil-buruk": (1.45, 2.31, 0.61, False),
+    "kecil-rusak": (1.45, 2.31, 0.61, False),
 }
 COUNT = 24
 HEIGHTS = {

@@ -15,7 +15,7 @@ from llada_demo.ui.results_charts import ADAPTERS, INK, comparison, overlap, pub
 from llada_demo.ui.results_tables import board, published_board, published_notes
 from tests.ui.results_page import HOSTILE, SYSTEMS, made_up
 
-BAD = list(SYSTEMS).index("kecil-buruk")
+BAD = list(SYSTEMS).index("kecil-rusak")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_every_metric_of_the_evaluation_has_words() -> None:
 def test_the_chart_of_both_shows_the_trade(results: dict[str, Any]) -> None:
     base, *adapters = overlap(results, "en").data
     assert (base.x[0], base.y[0]) == (0, 0)
-    fooled = next(point for point in adapters if point.text[0] == "kecil-buruk")
+    fooled = next(point for point in adapters if point.text[0] == "kecil-rusak")
     others = [point for point in adapters if point is not fooled]
     assert all(fooled.x[0] > point.x[0] and fooled.y[0] > 0 > point.y[0] for point in others)
     assert fooled.marker.symbol == "x"
