@@ -52,7 +52,7 @@ class Attached:
             if adapter.name in self._adapters:
                 raise refused(
                     adapter.name,
-                    "sudah ada adaptor dengan nama itu; lepaskan dahulu atau pilih nama lain.",
+                    "sudah ada adapter dengan nama itu; lepaskan dahulu atau pilih nama lain.",
                     "there is an adapter of that name already; detach it first, or choose another name.",
                 )
             self._adapters[adapter.name] = placed
@@ -93,7 +93,7 @@ class Attached:
         if name not in self._adapters:
             there = listed(self._adapters)
             raise AdapterError(
-                f"Tidak ada adaptor bernama {name!r}; yang terpasang: {there or 'tidak ada'}.",
+                f"Tidak ada adapter bernama {name!r}; yang terpasang: {there or 'tidak ada'}.",
                 f"There is no adapter named {name!r}; attached: {there or 'none'}.",
             )
         return self._adapters[name]
@@ -151,7 +151,7 @@ def _like(tensor: Tensor, module: nn.Linear, name: str) -> Tensor:
     if weight.is_meta or not weight.is_floating_point():
         raise refused(
             name,
-            "bobot model ini dikuantisasi atau berada di luar memori, sehingga adaptor tidak dapat dipasang.",
+            "bobot model ini dikuantisasi atau berada di luar memori, sehingga adapter tidak dapat dipasang.",
             "the weights of this model are quantised or outside the memory, so no adapter can sit on them.",
         )
     placed = tensor.detach().to(device=weight.device, dtype=weight.dtype)
@@ -215,7 +215,7 @@ def checked_scale(name: str, scale: float) -> float:
     number = isinstance(scale, int | float) and not isinstance(scale, bool)
     if not number or not math.isfinite(scale) or not 0 <= scale <= MAX_SCALE:
         raise AdapterError(
-            f"Skala adaptor {name} adalah {scale!r}; seharusnya 0 sampai {MAX_SCALE:g}.",
+            f"Skala adapter {name} adalah {scale!r}; seharusnya 0 sampai {MAX_SCALE:g}.",
             f"The scale of the adapter {name} is {scale!r}; it must be from 0 to {MAX_SCALE:g}.",
         )
     return float(scale)

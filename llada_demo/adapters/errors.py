@@ -34,7 +34,7 @@ class AdapterError(UserError):
 
 def refused(name: str, indonesian: str, english: str, report: Report | None = None) -> AdapterError:
     """The error that begins with the adapter's name. Both reasons are sentences without their capital."""
-    return AdapterError(f"Adaptor {name} ditolak: {indonesian}", f"The adapter {name} was refused: {english}", report)
+    return AdapterError(f"Adapter {name} ditolak: {indonesian}", f"The adapter {name} was refused: {english}", report)
 
 
 def damaged(name: str, file: str, reason: object) -> AdapterError:

@@ -111,7 +111,7 @@ def checked_name(name: str) -> str:
     if not plain or len(plain) > MAX_NAME or not plain.isprintable():
         shown = shortened(repr(name))
         raise AdapterError(
-            f"Nama adaptor harus 1 sampai {MAX_NAME} huruf yang dapat dicetak, bukan {shown}.",
+            f"Nama adapter harus 1 sampai {MAX_NAME} huruf yang dapat dicetak, bukan {shown}.",
             f"An adapter's name must have 1 to {MAX_NAME} printable characters, not {shown}.",
         )
     return plain
@@ -130,7 +130,7 @@ def opened(source: str | Path, revision: str | None, name: str) -> Iterator[Path
     elif path.exists():
         raise refused(
             name,
-            "sumbernya bukan folder dan bukan zip; berikan folder atau zip yang berisi adaptor.",
+            "sumbernya bukan folder dan bukan zip; berikan folder atau zip yang berisi adapter.",
             "its source is neither a folder nor a zip; give the folder or the zip that holds the adapter.",
         )
     elif isinstance(source, Path) or not HUB_ID.fullmatch(source) or source.lower().endswith(".zip"):
@@ -157,7 +157,7 @@ def fetch(hub_id: str, revision: str | None, name: str) -> Path:
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise refused(
             name,
-            f"{hub_id} bukan folder di mesin ini dan bukan adaptor yang dikenal hub; periksa ejaannya.",
+            f"{hub_id} bukan folder di mesin ini dan bukan adapter yang dikenal hub; periksa ejaannya.",
             f"{hub_id} is neither a folder here nor an adapter that the hub knows; check the spelling.",
         ) from error
     except RevisionNotFoundError as error:

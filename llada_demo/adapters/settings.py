@@ -112,7 +112,7 @@ def read_fields(path: Path, name: str) -> dict[str, Any]:
     if not path.is_file():  # nor a pipe, which would never end
         raise refused(
             name,
-            f"tidak ada {path.name}; adaptor adalah folder yang disimpan PEFT.",
+            f"tidak ada {path.name}; adapter adalah folder yang disimpan PEFT.",
             f"there is no {path.name}; an adapter is a folder as PEFT saves it.",
         )
     try:

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, heldout: Path, tell: Callable[[str], None]) ->
         document = contest(args, heldout, tell)
     except ModuleNotFoundError as error:
         raise UserError(
-            f"Penilaian adaptor memerlukan paket {error.name}: {PIP}.",
+            f"Penilaian adapter memerlukan paket {error.name}: {PIP}.",
             f"Judging adapters needs the package {error.name}: {PIP}.",
         ) from error
     if args.json:

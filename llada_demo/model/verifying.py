@@ -49,8 +49,8 @@ def refuse_adapter(folder: Path) -> None:
     alone = (folder / "adapter_model.safetensors").exists() and not (folder / "config.json").exists()
     if alone or (folder / "adapter_config.json").exists():
         raise ModelError(
-            f"Folder {folder} berisi adaptor; isi LLADA_MODEL dengan model dasarnya dan LLADA_ADAPTERS "
-            "dengan adaptornya, di folder terpisah.",
+            f"Folder {folder} berisi adapter; isi LLADA_MODEL dengan model dasarnya dan LLADA_ADAPTERS "
+            "dengan adapternya, di folder terpisah.",
             f"The folder {folder} holds an adapter; set LLADA_MODEL to its base model and LLADA_ADAPTERS to "
             "the adapter, in a folder of its own.",
         )

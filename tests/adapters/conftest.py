@@ -74,7 +74,7 @@ def by_hand(tmp_path: Path, base: LLaDAModelLM) -> Callable[..., Path]:
     """
 
     def written(
-        name: str = "adaptor",
+        name: str = "adapter",
         targets: Sequence[str] = ("q_proj", "v_proj"),
         rank: int = 4,
         seed: int = 1,

@@ -199,7 +199,7 @@ def test_an_unknown_name_says_what_there_is(attached: Attached) -> None:
     for use in (lambda: attached.rows([{}, {"d": 1}]).__enter__(), lambda: attached.detach("d")):
         with pytest.raises(AdapterError, match="no adapter named 'd'; attached: a, b, c") as caught:
             use()
-        assert "Tidak ada adaptor bernama 'd'" in caught.value.in_language("id")
+        assert "Tidak ada adapter bernama 'd'" in caught.value.in_language("id")
 
 
 # Attaching and detaching

@@ -30,10 +30,10 @@ Refusal = Callable[..., AdapterError]
 
 def test_a_worked_example(by_hand: Maker, base: LLaDAModelLM) -> None:
     folder = by_hand("teknologi", ("q_proj",), rank=2, base_model_name_or_path="LLaDA-Mini")
-    (folder / "README.md").write_text("# Adaptor teknologi", encoding="utf-8")
+    (folder / "README.md").write_text("# Adapter teknologi", encoding="utf-8")
     adapter = read_adapter(folder, base)
     assert (adapter.name, adapter.rank, adapter.scaling) == ("teknologi", 2, 4.0)
-    assert (adapter.base, adapter.card) == ("LLaDA-Mini", "# Adaptor teknologi")
+    assert (adapter.base, adapter.card) == ("LLaDA-Mini", "# Adapter teknologi")
     assert adapter.sha256 == sha256_of(folder / "adapter_model.safetensors")
     assert list(adapter.weights) == [f"model.transformer.blocks.{i}.q_proj" for i in (0, 1)]
     a, b = adapter.weights["model.transformer.blocks.1.q_proj"]
@@ -87,7 +87,7 @@ def test_sources_that_are_no_adapter(tmp_path: Path, refusal: Refusal) -> None:
     assert "neither a folder nor a zip" in str(refusal(tmp_path / "x.safetensors"))
     assert "there is no" in str(refusal(tmp_path / "tidak-ada"))
     assert "there is no tidak-ada" in str(refusal("tidak-ada"))
-    assert "there is no unggahan/adaptor.zip" in str(refusal("unggahan/adaptor.zip"))
+    assert "there is no unggahan/adapter.zip" in str(refusal("unggahan/adapter.zip"))
 
 
 def test_an_empty_folder_and_one_without_weights(tmp_path: Path, by_hand: Maker, refusal: Refusal) -> None:
@@ -182,9 +182,9 @@ def test_a_hub_id_fetches_three_files_at_a_revision(
 ) -> None:
     hub = Hub(by_hand())
     monkeypatch.setattr(reading, "snapshot_download", hub)
-    assert read_adapter("mahasiswa/adaptor-1", base, revision="v2").name == "mahasiswa/adaptor-1"
+    assert read_adapter("mahasiswa/adapter-1", base, revision="v2").name == "mahasiswa/adapter-1"
     files = ["adapter_config.json", "adapter_model.safetensors", "README.md"]
-    asked = {"hub_id": "mahasiswa/adaptor-1", "revision": "v2", "allow_patterns": files}
+    asked = {"hub_id": "mahasiswa/adapter-1", "revision": "v2", "allow_patterns": files}
     assert hub.asked == [asked | {"dry_run": True}, asked]
 
 
@@ -196,13 +196,13 @@ def test_a_folder_in_the_hubs_cache_is_of_links(
     for path in folder.iterdir():
         (cache / path.name).symlink_to(path)
     monkeypatch.setattr(reading, "snapshot_download", Hub(cache, DryRunError("offline")))
-    assert read_adapter("mahasiswa/adaptor-1", base).rank == 4
+    assert read_adapter("mahasiswa/adapter-1", base).rank == 4
 
 
 def test_a_large_adapter_is_not_downloaded(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub(AssertionError("downloaded"), (1000, 1 << 40, None))
     monkeypatch.setattr(reading, "snapshot_download", hub)
-    assert "too large (1,048,576.0 MiB)" in str(refusal("mahasiswa/adaptor-1"))
+    assert "too large (1,048,576.0 MiB)" in str(refusal("mahasiswa/adapter-1"))
 
 
 def answer(status: int) -> httpx.Response:
@@ -218,14 +218,14 @@ def test_what_the_hub_can_say(refusal: Refusal, monkeypatch: pytest.MonkeyPatch)
         (OSError("No space left on device"), "could not be downloaded (No space left on device)"),
     ):
         monkeypatch.setattr(reading, "snapshot_download", Hub(error))
-        assert said in str(refusal("mahasiswa/adaptor-1", revision="v9"))
+        assert said in str(refusal("mahasiswa/adapter-1", revision="v9"))
 
 
 def test_a_local_folder_comes_before_the_hub(
     by_hand: Maker, base: LLaDAModelLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pemilik").mkdir()
-    shutil.move(by_hand(), tmp_path / "pemilik" / "adaptor")
+    shutil.move(by_hand(), tmp_path / "pemilik" / "adapter")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reading, "snapshot_download", Hub(AssertionError("asked the hub")))
-    assert read_adapter("pemilik/adaptor", base).name == "adaptor"
+    assert read_adapter("pemilik/adapter", base).name == "adapter"

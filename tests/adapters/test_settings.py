@@ -56,7 +56,7 @@ def test_values_that_are_not_allowed(
     edit(folder, **fields)
     error = refusal(folder)
     assert named in str(error)
-    assert "Adaptor adaptor ditolak: " in error.in_language("id")
+    assert "Adapter adapter ditolak: " in error.in_language("id")
 
 
 @pytest.mark.parametrize("start", ["pissa", "pissa_niter_4", "olora", "corda", "loftq", "PISSA", 2, ["gaussian"]])

@@ -48,7 +48,7 @@ def zipped(by_hand: Maker, tmp_path: Path) -> Zipped:
     return made
 
 
-@pytest.mark.parametrize("under", ["", "adaptor-1/"])
+@pytest.mark.parametrize("under", ["", "adapter-1/"])
 def test_files_at_the_top_or_in_one_folder(zipped: Zipped, base: LLaDAModelLM, under: str) -> None:
     extra = {under: b""} if under else {}
     adapter = read_adapter(

@@ -118,7 +118,7 @@ def test_sizes_that_are_no_numbers(checkpoint: Path, field: dict[str, Any], name
 def test_an_adapter_is_refused_alone_and_beside_a_model(checkpoint: Path, tmp_path: Path) -> None:
     (checkpoint / "adapter_config.json").write_text('{"base_model_name_or_path": "lain/model"}')
     assert "LLADA_ADAPTERS" in refusal(checkpoint)
-    alone = tmp_path / "adaptor"
+    alone = tmp_path / "adapter"
     alone.mkdir()
     (alone / "adapter_model.safetensors").touch()
     assert "LLADA_ADAPTERS" in refusal(alone)
