@@ -27,7 +27,7 @@ class Visit:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser on a busy machine may miss its moment: what fails here has two more tries. A real fault fails thrice."""
+    """A browser on a busy machine may miss its moment: what fails has two more tries. A real fault fails thrice."""
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.flaky(reruns=2))
