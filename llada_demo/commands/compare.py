@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from llada_demo.commands.shared import add_model_flags, add_option_flags, engine_of, options_of
 from llada_demo.core.chat import SYSTEM_PROMPT
 from llada_demo.core.comparison import ComparisonRecord, Pane
 from llada_demo.core.errors import UserError
 from llada_demo.core.files import write_beside
-
-if TYPE_CHECKING:
-    from llada_demo.engine import Engine
 
 HELP = "answer one message with the base and with adapters, in step"
 KINDS = (".json", ".html")
@@ -48,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     options = options_of(args)
     engine = engine_of(args)
     messages, options = asked(engine.tokenizer, args.prompt, options, args.system_prompt)
-    adapters = names_of(engine, [part.strip() for part in args.adapters.split(",") if part.strip()])
+    adapters = [engine.shelf.find(part) for part in args.adapters.split(",") if part.strip()]
     comparison = engine.compare(messages, options, adapters, args.candidates if args.out else 0)
     for _ in comparison:
         pass
@@ -58,24 +53,6 @@ def run(args: argparse.Namespace) -> int:
         write_beside(args.out, written.encode())
     show(record)
     return 0
-
-
-def names_of(engine: Engine, asked: list[str]) -> list[str]:
-    """What to ask the engine for: names as they are, and what is no name is read and put on the shelf, once.
-
-    Raises UserError for what cannot be read.
-    """
-    there = {row["name"]: row["name"] for row in engine.shelf.listed()}
-
-    def name_of(part: str) -> str:
-        source, colon, scale = part.rpartition(":")
-        if not colon or not (source in there or _is_number(scale)):
-            source, colon, scale = part, "", ""
-        if source and source not in there:
-            there[source] = engine.shelf.add(source, _free_name(source, there.values())).name
-        return there.get(source, "") + colon + scale
-
-    return ["+".join(map(name_of, [one] if Path(one).exists() else one.split("+"))) for one in asked]
 
 
 def show(record: ComparisonRecord) -> None:
@@ -93,16 +70,3 @@ def told(pane: Pane) -> Iterator[str]:
         yield "the same as the base in every step"
     for name, value in pane.figures.items():
         yield f"{name.replace('_', ' ')} {'-' if value is None else value}"
-
-
-def _free_name(source: str, taken: Collection[str]) -> str | None:
-    """For a folder whose name is taken, its name with that of the folder around it; None: the usual name will do."""
-    place = Path(source).resolve()
-    return "-".join(place.parts[-2:]) if place.is_dir() and place.name in taken else None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

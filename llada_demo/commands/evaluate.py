@@ -68,8 +68,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         from llada_demo.evaluation import card
     except ModuleNotFoundError as error:
         raise UserError(
-            f"Evaluasi memerlukan paket {error.name}: pip install nltk wordfreq.",
-            f"The evaluation needs the package {error.name}: pip install nltk wordfreq.",
+            f"Evaluasi memerlukan paket {error.name}: pip install wordfreq.",
+            f"The evaluation needs the package {error.name}: pip install wordfreq.",
         ) from error
     options = options_of(args)
     prompts = _prompts(args)

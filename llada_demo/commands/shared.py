@@ -51,13 +51,18 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_adapter_flags(parser: argparse.ArgumentParser) -> None:
     """--adapter and its --scale."""
-    parser.add_argument("--adapter", help="answer with this LoRA adapter: a folder, a zip, or a hub id")
-    parser.add_argument("--scale", type=float, default=1.0, help="how strongly it acts, 0 to 2 (default: 1)")
+    parser.add_argument(
+        "--adapter", help="answer with this LoRA adapter: a name that is loaded, a folder, a zip, or a hub id"
+    )
+    parser.add_argument("--scale", type=float, help="how strongly it acts, 0 to 2 (default: 1)")
 
 
 def adapter_of(engine: Engine, args: argparse.Namespace) -> str | None:
     """Reads the adapter of the flags; what to ask the engine for. Raises UserError."""
-    return f"{engine.shelf.add(args.adapter).name}:{args.scale}" if args.adapter else None
+    if not args.adapter:
+        return None
+    name = engine.shelf.find(args.adapter)
+    return name if args.scale is None else f"{name}:{args.scale}"
 
 
 def settings_of(args: argparse.Namespace) -> Settings:

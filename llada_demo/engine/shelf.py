@@ -21,6 +21,7 @@ class Shelf:
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
         self._cards: dict[str, Adapter] = {}
+        self._sources: dict[str, str] = {}  # where an adapter came from -> its name
         self.attached = Attached(loaded.model)
 
     def add(self, source: str | Path, name: str | None = None) -> Adapter:
@@ -36,12 +37,19 @@ class Shelf:
             adapter = replace(adapter, name=adapter.name.translate(str.maketrans(":+", "--")))
         self.attached.attach(adapter)
         self._cards[adapter.name] = replace(adapter, weights={})  # the model has its own copy
+        self._sources[_place(source)] = adapter.name
         return self._cards[adapter.name]
 
     def remove(self, name: str) -> None:
         """Takes an adapter off and gives its memory back. Raises AdapterError if it is not there."""
         self.attached.detach(name)
         del self._cards[name]
+        self._sources = {source: kept for source, kept in self._sources.items() if kept != name}
+
+    def find(self, asked: str) -> str:
+        """What to ask the engine for: names as they are, and what is no name (a folder, a zip, a hub id) is put on
+        the shelf, once. Each may carry its `:scale`, and several may be joined by `+`. Raises AdapterError."""
+        return "+".join(map(self._found, [asked] if Path(asked).exists() else asked.split("+")))
 
     def listed(self) -> list[dict[str, Any]]:
         """What there is, as plain JSON data."""
@@ -65,6 +73,20 @@ class Shelf:
             found[name] = _scale(name, scale)
         return found
 
+    def _found(self, part: str) -> str:
+        source, colon, scale = part.strip().rpartition(":")
+        if not colon or not (source in self._cards or _is_number(scale)):
+            source, colon, scale = part.strip(), "", ""
+        if not source or source in self._cards:
+            return source + colon + scale
+        name = self._sources.get(_place(source)) or self.add(source, self._free_name(source)).name
+        return name + colon + scale
+
+    def _free_name(self, source: str) -> str | None:
+        """For a folder whose name is taken, its name with that of the folder around it; None: the usual name."""
+        place = Path(source).resolve()
+        return "-".join(place.parts[-2:]) if place.is_dir() and place.name in self._cards else None
+
     def _unknown(self, name: str) -> AdapterError:
         there = ", ".join(self._cards)
         return AdapterError(
@@ -75,6 +97,18 @@ class Shelf:
     def rows(self, mixes: Sequence[Mix]) -> Any:
         """A `with` block in which row i of a forward in this thread is computed with the adapters of mixes[i]."""
         return self.attached.rows(mixes)
+
+
+def _place(source: str | Path) -> str:
+    """One text for one place, however it was written."""
+    return str(Path(source).resolve()) if Path(source).exists() else str(source)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def written(mix: Mix) -> str | None:

@@ -11,10 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from llada_demo.adapters import AdapterError
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine import Engine
@@ -62,7 +60,7 @@ def systems_of(engine: Engine, asked: Sequence[str]) -> list[System]:
     folders, zips and hub ids, which are put on the shelf first; `all` is the whole shelf. Raises UserError."""
     wanted: list[str] = []
     for text in filter(None, map(str.strip, asked)):
-        wanted += [card["name"] for card in engine.shelf.listed()] if text == ALL else [_on_shelf(engine, text)]
+        wanted += [card["name"] for card in engine.shelf.listed()] if text == ALL else [engine.shelf.find(text)]
     if not wanted:
         raise UserError(
             "Belum ada adapter untuk dinilai: beri namanya, foldernya, atau id hub, atau isi LLADA_ADAPTERS.",
@@ -185,28 +183,6 @@ class Progress:
 
 def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def _on_shelf(engine: Engine, text: str) -> str:
-    """What to ask the engine for; a folder, zip or hub id is read first. Raises AdapterError."""
-    try:
-        engine.shelf.mix(text)
-        return text
-    except AdapterError:
-        place, _, scale = text.rpartition(":")
-        source = place if place and _is_number(scale) else text
-        if not Path(source).expanduser().exists() and "/" not in source:
-            raise
-    name = engine.shelf.add(source).name
-    return text.replace(source, name, 1)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _own(engine: Engine, asked: Item, answer: dict[str, Any]) -> Item:

@@ -72,8 +72,8 @@ Step = TypeVar("Step")
 
 def shelf_state(engine: Engine, demo: gr.Blocks) -> gr.State:
     """What a page knows of the shelf; the controls follow it. A page that is opened begins with the shelf of now."""
-    shelf = gr.State(_there(engine))
-    demo.load(lambda: _there(engine), None, shelf, **PRIVATE)
+    shelf = gr.State(on_shelf(engine))
+    demo.load(lambda: on_shelf(engine), None, shelf, **PRIVATE)
     return shelf
 
 
@@ -83,7 +83,9 @@ class AdapterControl:
     def __init__(self, engine: Engine, words: Words, language: gr.Textbox, shelf: gr.State, tab: str = "") -> None:
         """Builds the choice where it is called; `build_below` builds the rest. tab: goes before the elements' ids."""
         self.engine, self.words, self.language, self.shelf, self.tab = engine, words, language, shelf, tab
-        with gr.Row(visible=bool(_there(engine)), elem_id=f"{tab}adapter-row", elem_classes="adapter-row") as self.row:
+        with gr.Row(
+            visible=bool(on_shelf(engine)), elem_id=f"{tab}adapter-row", elem_classes="adapter-row"
+        ) as self.row:
             self.name = words.make(
                 gr.Dropdown, words={"label": TEXTS["adapter"]}, choices=choices(engine, "id"), value=BASE,
                 filterable=False, interactive=True, elem_id=f"{tab}adapter", min_width=200,
@@ -135,7 +137,7 @@ class AdapterControl:
             added = self.engine.shelf.add(source)
         except UserError as error:
             return self._refused(error, language)
-        return "", report(added, language), _there(self.engine), *self.refresh(added.name, language)
+        return "", report(added, language), on_shelf(self.engine), *self.refresh(added.name, language)
 
     def receive(self, path: str | None, language: str) -> Frame:
         """Adds a zip that was sent, which does not stay on the disk: (box, report, shelf, view)."""
@@ -156,7 +158,7 @@ class AdapterControl:
         except UserError as error:
             return self._refused(error, language)
         told = _say("unloaded", language, name=as_code(name))
-        return gr.skip(), told, _there(self.engine), *self.refresh(BASE, language)
+        return gr.skip(), told, on_shelf(self.engine), *self.refresh(BASE, language)
 
     def _build_door(self) -> None:
         make, tab = self.words.make, self.tab
@@ -186,7 +188,7 @@ class AdapterControl:
         assert self.unload is not None
         self.unload.click(self.remove, [self.name, self.language], outputs, **one_at_a_time)
         # Another visitor may have changed the shelf since this page was opened.
-        self.name.focus(lambda: _there(self.engine), None, self.shelf, **PRIVATE)
+        self.name.focus(lambda: on_shelf(self.engine), None, self.shelf, **PRIVATE)
 
     def _check_open(self) -> None:
         if self.engine.settings.public:
@@ -276,7 +278,8 @@ def shipped(engine: Engine) -> set[str]:
     return {folder.name for folder in ADAPTERS.glob("[!.]*")} if engine.loaded.folder == EMBEDDED else set()
 
 
-def _there(engine: Engine) -> list[tuple[str, str]]:
+def on_shelf(engine: Engine) -> list[tuple[str, str]]:
+    """(name, SHA-256) of what is on the shelf: what a page knows of it."""
     return [(row["name"], row["sha256"]) for row in engine.shelf.listed()]
 
 

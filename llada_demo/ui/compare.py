@@ -23,7 +23,7 @@ from llada_demo.engine import Engine
 from llada_demo.engine.fill import asked
 from llada_demo.export.comparison import comparison_page
 from llada_demo.ui import conversation
-from llada_demo.ui.adapters import BASE, choices, split, warn, while_there
+from llada_demo.ui.adapters import BASE, choices, on_shelf, split, warn, while_there
 from llada_demo.ui.blind import build_blind
 from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.compare_board import Board, Opened, Written
@@ -276,8 +276,8 @@ class CompareTab:
         self.engine = engine
 
     def shelf(self) -> list[tuple[str, str]]:
-        """What a page knows of the shelf (see `adapters.shelf_state`)."""
-        return [(row["name"], row["sha256"]) for row in self.engine.shelf.listed()]
+        """What a page knows of the shelf."""
+        return on_shelf(self.engine)
 
     def choices(self, language: str) -> list[tuple[str, str]]:
         """(label, name) for a slot: none, and everything on the shelf."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from llada_demo.adapters import AdapterError
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import Settings
@@ -104,3 +106,19 @@ def test_an_adapter_comes_and_goes(engine: Engine, folders: dict[str, Path]) -> 
         engine.start(ASKED, SHORT, "a-b-c")
     with pytest.raises(UserError):
         engine.shelf.add(folders["kecil"])  # there is one of that name
+
+
+def test_what_is_asked_for_is_found_by_name_or_put_on_the_shelf_once(root: Path, tmp_path: Path) -> None:
+    engine = Engine.load(Settings(device="cpu", dtype="float32"))
+    shipped = [row["name"] for row in engine.shelf.listed()]
+    first = shipped[0]
+    assert engine.shelf.find(f"{first}:0.5") == f"{first}:0.5"
+    assert engine.shelf.find(str(root / "assets" / "adapters" / first)) == first  # it is there already
+    copied = shutil.copytree(root / "assets" / "adapters" / first, tmp_path / "lain" / first)
+    assert engine.shelf.find(f"{copied}:0.3+{first}") == f"lain-{first}:0.3+{first}"
+    assert engine.shelf.find(str(copied)) == f"lain-{first}"
+    assert [row["name"] for row in engine.shelf.listed()] == [*shipped, f"lain-{first}"]
+    engine.shelf.remove(f"lain-{first}")
+    assert engine.shelf.find(str(copied)) == f"lain-{first}"  # read again after it was taken off
+    with pytest.raises(AdapterError, match="there is no pantun"):
+        engine.shelf.find("pantun")
