@@ -61,9 +61,10 @@ class Engine:
         if loaded.folder == EMBEDDED:
             loaded = replace(loaded, name=EMBEDDED_NAME)
         engine = cls(loaded, placement, settings)
-        folders = sorted(ADAPTERS.glob("[!.]*")) if loaded.folder == EMBEDDED else []
-        shipped = [str(folder) for folder in folders if folder.is_dir()]
-        for adapter in (*shipped, *settings.adapters):
+        shipped = sorted(ADAPTERS.glob("[!.]*")) if loaded.folder == EMBEDDED else []
+        for folder in (path for path in shipped if path.is_dir()):
+            engine.shelf.add(folder, shipped=True)
+        for adapter in settings.adapters:
             engine.shelf.add(adapter)
         return engine
 

@@ -22,12 +22,14 @@ class Shelf:
         self._loaded = loaded
         self._cards: dict[str, Adapter] = {}
         self._sources: dict[str, str] = {}  # where an adapter came from -> its name
+        self.shipped: set[str] = set()  # names of those that come with the model
         self.attached = Attached(loaded.model)
 
-    def add(self, source: str | Path, name: str | None = None) -> Adapter:
+    def add(self, source: str | Path, name: str | None = None, shipped: bool = False) -> Adapter:
         """Reads, checks and attaches an adapter: a folder, a zip, or a hub id, `owner/name` or `owner/name@revision`.
 
-        Returns it without its weights. Raises AdapterError, and then nothing has changed.
+        shipped: it comes with the model. Returns it without its weights. Raises AdapterError, and then nothing has
+        changed.
         """
         place, revision = source, None
         if isinstance(source, str) and not Path(source).exists() and "@" in source:
@@ -38,12 +40,15 @@ class Shelf:
         self.attached.attach(adapter)
         self._cards[adapter.name] = replace(adapter, weights={})  # the model has its own copy
         self._sources[_place(source)] = adapter.name
+        if shipped:
+            self.shipped.add(adapter.name)
         return self._cards[adapter.name]
 
     def remove(self, name: str) -> None:
         """Takes an adapter off and gives its memory back. Raises AdapterError if it is not there."""
         self.attached.detach(name)
         del self._cards[name]
+        self.shipped.discard(name)
         self._sources = {source: kept for source, kept in self._sources.items() if kept != name}
 
     def find(self, asked: str) -> str:

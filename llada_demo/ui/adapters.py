@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 
 from llada_demo.adapters import Adapter
 from llada_demo.adapters.attaching import MAX_SCALE
 from llada_demo.core.errors import UserError
-from llada_demo.core.settings import ADAPTERS, EMBEDDED
 from llada_demo.engine import Engine
-from llada_demo.ui.running import PRIVATE
+from llada_demo.ui.running import PRIVATE, warn
 from llada_demo.ui.words import Words, pick
 
 BASE = ""  # the choice of no adapter
@@ -67,7 +66,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 }
 
 Frame = tuple[Any, ...]
-Step = TypeVar("Step")
 
 
 def shelf_state(engine: Engine, demo: gr.Blocks) -> gr.State:
@@ -117,7 +115,7 @@ class AdapterControl:
         told = {"place": f"{self.tab}adapter-card", **(card(known, language) if known else {})}
         follows = [gr.update(visible=bool(known)), json.dumps(told, ensure_ascii=False)]
         if self.unload:
-            follows.append(gr.update(interactive=bool(known) and name not in shipped(self.engine)))
+            follows.append(gr.update(interactive=bool(known) and name not in self.engine.shelf.shipped))
         return follows
 
     def refresh(self, name: str, language: str) -> list[Any]:
@@ -152,7 +150,7 @@ class AdapterControl:
         """Takes the chosen adapter off the shelf, for everybody: (box, report, shelf, view)."""
         try:
             self._check_open()
-            if name in shipped(self.engine):
+            if name in self.engine.shelf.shipped:
                 raise UserError(*(sentence.format(name=name) for sentence in TEXTS["stays"]))
             self.engine.shelf.remove(name)
         except UserError as error:
@@ -254,28 +252,9 @@ def named(about: Mapping[str, Any]) -> str:
     return f" · adapter {as_code(about['adapter'])}" if about.get("adapter") else ""
 
 
-def while_there(run: Iterable[Step], language: str) -> Iterator[Step]:
-    """The steps of a run. Where its adapter is unloaded meanwhile they end, and the visitor is told why."""
-    try:
-        yield from run
-    except UserError as error:
-        warn(error, language)
-
-
-def warn(error: UserError, language: str) -> None:
-    """Tells the visitor of an error that may quote a stranger: the page takes a message for HTML, so an invisible
-    word joiner behind "<" and "&" makes them plain signs."""
-    gr.Warning(re.sub("[<&]", "\\g<0>\u2060", error.in_language(language)))
-
-
 def as_code(name: str) -> str:
     """A stranger's name in a line of markdown: no character of it means anything there."""
     return "`" + name.replace("`", "'") + "`"
-
-
-def shipped(engine: Engine) -> set[str]:
-    """The names of the adapters that come with the model, which stay."""
-    return {folder.name for folder in ADAPTERS.glob("[!.]*")} if engine.loaded.folder == EMBEDDED else set()
 
 
 def on_shelf(engine: Engine) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +20,10 @@ from llada_demo.core.sheet import write_csv
 from llada_demo.engine import Engine
 from llada_demo.engine.run import Run
 from llada_demo.server.votes import CHOICES, LONGEST, Score, Standing, System, Vote, Votes, digest, new_ballot
-from llada_demo.ui.adapters import as_code, choices, warn
+from llada_demo.ui.adapters import as_code, choices
 from llada_demo.ui.controls import DEFAULT_PRESET, parse_seed, preset_choices, preset_options
-from llada_demo.ui.running import PRIVATE, QUEUE, told_once, watched
+from llada_demo.ui.reel import new_id
+from llada_demo.ui.running import PRIVATE, QUEUE, told_once, warn, watched
 from llada_demo.ui.words import Words, pick
 
 EVERYDAY = ASSETS / "data" / "prompts" / "everyday.txt"
@@ -101,7 +101,7 @@ class Ballot:
     systems: tuple[str | None, str | None]
     runs: tuple[Run, Run]
     adapters: Mapping[str, str]
-    pair: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    pair: str = field(default_factory=new_id)
     ballot: str = field(default_factory=new_ballot)
     whole: bool = False
     voted: bool = False
@@ -237,7 +237,7 @@ class BlindTab:
             warn(error, language)
             yield KEPT
             return
-        for first in watched(_without_names(ballot, language), language):
+        for first in watched(_without_names(ballot), language):
             if first:
                 yield *self._box(language, True, question), ballot.told("writing"), ballot, *_votes(False)
             else:
@@ -335,12 +335,12 @@ class BlindTab:
         return box, gr.update(interactive=not writing)
 
 
-def _without_names(ballot: Ballot, language: str) -> Iterator[Any]:
+def _without_names(ballot: Ballot) -> Iterator[Any]:
     """The steps of both. An adapter that is unloaded meanwhile ends them, and is not named."""
     try:
         yield from ballot
     except UserError:
-        warn(UserError(*TEXTS["gone"]), language)
+        raise UserError(*TEXTS["gone"]) from None
 
 
 def _votes(open_: bool) -> list[Any]:

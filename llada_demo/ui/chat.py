@@ -14,7 +14,7 @@ from llada_demo.core.options import SamplingOptions
 from llada_demo.engine import Engine
 from llada_demo.export.film import film
 from llada_demo.ui import conversation
-from llada_demo.ui.adapters import AdapterControl, named, split, warn, while_there
+from llada_demo.ui.adapters import AdapterControl, named, split
 from llada_demo.ui.controls import (
     DEFAULT_PRESET,
     FIELDS,
@@ -23,7 +23,7 @@ from llada_demo.ui.controls import (
     with_new_seed,
 )
 from llada_demo.ui.reel import whole_film
-from llada_demo.ui.running import PRIVATE, QUEUE, paced, send_or_stop, told_once, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, paced, send_or_stop, told_once, warn, watched
 from llada_demo.ui.words import EXAMPLES, Words, say
 
 BUTTONS = ("regenerate", "same_seed", "show_writing", "undo", "clear", "download_markdown", "download_json")
@@ -264,7 +264,7 @@ class ChatTab:
             yield self._box(language, writing=False), gr.skip(), gr.skip(), gr.skip()
             return
         earlier = list(records)[: conversation.answers(history)]
-        for first in watched(while_there(run, language), language):
+        for first in watched(run, language):
             box = self._box(language, writing=True, value="") if first else gr.skip()
             yield box, _with(history, run.picture()), [*earlier, _record(run)], "" if first else gr.skip()
         done = _record(run)

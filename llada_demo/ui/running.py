@@ -11,7 +11,8 @@ from typing import Any, ParamSpec
 
 import gradio as gr
 
-from llada_demo.ui.words import TEXTS, pick, say
+from llada_demo.core.errors import UserError
+from llada_demo.ui.words import TEXTS, pick, say, shielded
 
 UPDATE_EVERY = 0.2  # seconds: a browser gets at most 5 updates a second, however fast the model is
 # Of an event that is no endpoint and shows no spinner.
@@ -35,15 +36,22 @@ def paced(run: Iterable[Any]) -> Iterator[tuple[bool, Any]]:
 
 
 def watched(run: Iterable[Any], language: str) -> Iterator[bool]:
-    """Runs to the end and says when to show a frame (True: the first). A failure ends it, and the visitor is told:
-    a bug or a broken machine gives them a number, and the log the rest."""
+    """Runs to the end and says when to show a frame (True: the first). A failure ends it, and the visitor is told
+    what they can mend (an adapter that was unloaded meanwhile); else they get a number, and the log the rest."""
     try:
         for first, _ in paced(run):
             yield first
+    except UserError as error:
+        warn(error, language)
     except Exception:
         number = uuid.uuid4().hex[:8]
         log.exception("request %s failed", number)
         gr.Warning(say("failed", language, id=number))
+
+
+def warn(error: UserError, language: str) -> None:
+    """Tells the visitor of an error; what it quotes of a stranger stays plain text."""
+    gr.Warning(shielded(error.in_language(language)))
 
 
 def told_once(handler: Callable[P, Iterator[Any]]) -> Callable[P, Iterator[Any]]:

@@ -12,10 +12,10 @@ import gradio as gr
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.engine.run import Run
-from llada_demo.ui.adapters import split, warn, while_there
+from llada_demo.ui.adapters import split
 from llada_demo.ui.controls import Controls
 from llada_demo.ui.reel import Live
-from llada_demo.ui.running import PRIVATE, QUEUE, send_or_stop, told_once, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, send_or_stop, told_once, warn, watched
 from llada_demo.ui.words import Words, pick, say
 
 Start = Callable[[str, SamplingOptions, str | None], Run]
@@ -81,7 +81,7 @@ def build_side_by_side(
             yield gr.skip(), gr.skip(), gr.skip()
             return
         lives = [Live(one, pick(name, language)) for one, name in zip(runs, pair.names, strict=True)]
-        for first in watched(while_there(zip_longest(*runs), language), language):
+        for first in watched(zip_longest(*runs), language):
             stop = send_or_stop("film_run", language, writing=True) if first else gr.skip()
             yield stop, lives[0].lines(), lives[1].lines()
         yield send_or_stop("film_run", language, writing=False), lives[0].lines(whole=True), lives[1].lines(whole=True)

@@ -19,13 +19,13 @@ from llada_demo.engine.run import Run
 from llada_demo.export.files import export
 from llada_demo.export.film import film
 from llada_demo.ui import conversation
-from llada_demo.ui.adapters import AdapterControl, split, warn, while_there
+from llada_demo.ui.adapters import AdapterControl, split
 from llada_demo.ui.charts import build_charts
 from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
 from llada_demo.ui.forward_process import build_forward_process
 from llada_demo.ui.reel import Live, whole_film
-from llada_demo.ui.running import PRIVATE, QUEUE, UPDATE_EVERY, send_or_stop, told_once, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, UPDATE_EVERY, send_or_stop, told_once, warn, watched
 from llada_demo.ui.scenes import Scene, read_scenes, scene_choices
 from llada_demo.ui.side_by_side import build_side_by_side
 from llada_demo.ui.words import Words, pick, say
@@ -210,7 +210,7 @@ class UnmaskingTab:
             yield self._box(language, writing=False), gr.skip(), gr.skip()
             return
         live = Live(run)
-        for first in watched(while_there(run, language), language):
+        for first in watched(run, language):
             yield self._box(language, writing=True) if first else gr.skip(), live.lines(), gr.skip()
         yield self._box(language, writing=False), live.lines(whole=True), run.trace()
 

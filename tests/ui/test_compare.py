@@ -22,8 +22,7 @@ from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import Settings
 from llada_demo.engine import Engine
-from llada_demo.evaluation.scores import all_scores
-from llada_demo.ui.compare import PANES, SCORES, CompareTab, build_compare, measured, ordered
+from llada_demo.ui.compare import PANES, CompareTab, build_compare, ordered
 from llada_demo.ui.compare_board import Opened, Written
 from llada_demo.ui.compare_link import EXAMPLES, LONGEST_LINK, Wish, read_wish, slots_of
 from llada_demo.ui.controls import Controls
@@ -362,17 +361,6 @@ def test_a_slot_that_was_unloaded_by_others_is_empty(tab: CompareTab) -> None:
 
 
 # The reference text
-
-
-def test_scores_are_those_of_the_evaluation() -> None:
-    texts = ["Hujan adalah air yang jatuh dari awan.", ""]
-    reference = "Hujan adalah air yang turun dari langit."
-    rows = measured(texts, reference)
-    for text, row in zip(texts, rows, strict=True):
-        expected = all_scores(text, reference)
-        assert row[:-1] == [round(expected[name], 4) for name in SCORES if name != "cosine"]
-    assert 0.5 < rows[0][-1] < 1
-    assert rows[1][-1] == 0
 
 
 def test_a_table_of_scores_names_its_panes(tab: CompareTab, done: Written, warnings: list[str]) -> None:

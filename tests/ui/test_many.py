@@ -6,7 +6,6 @@ import base64
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,14 +16,14 @@ import pytest
 from random_adapter import write_adapter
 
 from llada_demo.core.chat import opened
-from llada_demo.core.errors import CapacityError, UserError
 from llada_demo.core.options import SamplingOptions
-from llada_demo.core.settings import UI, Settings
+from llada_demo.core.settings import Settings
 from llada_demo.core.sheet import MAX_ROWS, Row, read_sheet
 from llada_demo.engine import Engine
-from llada_demo.server.guard import BODY_BYTES
 from llada_demo.ui.controls import FIELDS, Controls, preset_options
-from llada_demo.ui.many import EXAMPLE, MOST_SENT, Batch, ManyTab, Slots, marked, read_opened, scorer
+from llada_demo.ui.many import EXAMPLE, ManyTab, Slots
+from llada_demo.ui.many_batch import MOST_SENT, Batch
+from llada_demo.ui.reference import scorer
 from llada_demo.ui.words import Words
 
 SHORT = {"gen_length": 8, "steps": 8, "block_length": 8, "temperature": 0.5, "seed": "40"}
@@ -225,21 +224,6 @@ def test_the_chosen_file_counts_until_it_is_put_away(tab: ManyTab) -> None:
     assert len(tab.start(box["value"], chosen, settings()).sheet) == 4
 
 
-@pytest.mark.parametrize("text", ["{}", "[", '{"name":"a","data":"!"}', '{"name":"a"}', "[1]", '{"name":1,"data":2}'])
-def test_a_file_that_is_no_file_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="did not arrive whole"):
-        read_opened(text)
-
-
-def test_what_the_browser_may_send_fits_into_a_request() -> None:
-    data = base64.b64encode(b"x" * MOST_SENT)
-    assert len(json.dumps({"data": [json.dumps({"name": "a", "data": data.decode()})]})) < BODY_BYTES
-    script = (UI / "many.js").read_text(encoding="utf-8")
-    assert re.search(r"const MOST_SENT = (.+?);", script)[1] == "700 * 1024"
-    with pytest.raises(CapacityError):
-        read_opened(sent(b"x" * (MOST_SENT + 1)))
-
-
 @pytest.mark.parametrize(
     ("slots", "says"),
     [
@@ -275,17 +259,3 @@ def test_the_base_answers_alone_where_no_adapter_is_chosen_or_there(engine: Engi
 def test_an_empty_download_is_told(tab: ManyTab) -> None:
     with pytest.raises(gr.Error, match="Belum ada"):
         tab.file("csv")(None, "id")
-
-
-@pytest.mark.parametrize(
-    ("base", "text", "parts"),
-    [
-        ("Hujan itu air.", "Hujan itu air.", ["Hujan itu air."]),
-        ("Hujan itu air.", "Hujan itu awan.", ["Hujan itu ", "awan", "."]),
-        ("Air.", "Halo.", ["", "Halo", "."]),
-        (None, "Halo.", ["Halo."]),
-        ("", "", [""]),
-    ],
-)
-def test_parts_are_in_turn_the_same_and_different(base: str | None, text: str, parts: list[str]) -> None:
-    assert marked(base, text) == parts

@@ -1,0 +1,41 @@
+"""A run that fails ends with one sentence: what a visitor can mend is said, all else gets a number and the log."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import gradio as gr
+import pytest
+
+from llada_demo.core.errors import UserError
+from llada_demo.ui.running import watched
+
+
+def failing(error: Exception) -> Iterator[int]:
+    yield 1
+    raise error
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", told.append)
+    return told
+
+
+def test_what_a_visitor_can_mend_is_said_and_quotes_are_no_html(warnings: list[str]) -> None:
+    assert list(watched(failing(UserError("Adapter <b>x</b> tidak ada.", "There is no <b>x</b>.")), "en")) == [True]
+    assert [warning.replace("\u2060", "") for warning in warnings] == ["There is no <b>x</b>."]
+    assert not re.search("<[a-z/]", warnings[0])
+
+
+def test_a_bug_gets_a_number_that_the_log_explains(warnings: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        assert list(watched(failing(RuntimeError("rahasia")), "id")) == [True]
+    number = re.search("[0-9a-f]{8}", warnings[0])
+    assert number
+    assert number[0] in caplog.text
+    assert "rahasia" in caplog.text
+    assert "rahasia" not in warnings[0]
