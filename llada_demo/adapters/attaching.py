@@ -168,24 +168,20 @@ class _Group:
     """Rows of a batch, in order, that get the same adapter at the same scale."""
 
     def __init__(self, adapter: _Placed, scale: float, rows: Sequence[int]) -> None:
-        self.adapter, self.scale, self.rows = adapter, scale * adapter.scaling, rows
-        first, end = rows[0], rows[-1] + 1
-        self._span = slice(first, end) if end - first == len(rows) else None  # neighbours need no copying
-        self._indices: dict[torch.device, Tensor] = {}  # a model may be spread over devices
+        self.adapter, self.scale = adapter, scale * adapter.scaling
+        self.spans: list[slice] = []  # neighbours go together, and no row is copied
+        for row in rows:
+            if self.spans and self.spans[-1].stop == row:
+                self.spans[-1] = slice(self.spans[-1].start, row + 1)
+            else:
+                self.spans.append(slice(row, row + 1))
 
     def add(self, module: str, x: Tensor, output: Tensor) -> None:
-        """Adds this group's part to its rows of output (B, ..., out), computed from x (B, ..., in)."""
-        if self._span is not None:
-            output[self._span] += self._part(module, x[self._span])
-            return
-        if x.device not in self._indices:
-            self._indices[x.device] = torch.tensor(self.rows, device=x.device)
-        rows = self._indices[x.device]
-        output.index_add_(0, rows, self._part(module, x.index_select(0, rows)).to(output.dtype))
-
-    def _part(self, module: str, x: Tensor) -> Tensor:
+        """Adds scale x (x A^T) B^T to this group's rows of output (B, ..., out), computed from x (B, ..., in)."""
         a, b = self.adapter.pairs[module]
-        return F.linear(F.linear(x, a) * self.scale, b)
+        for span in self.spans:
+            low = F.linear(x[span], a).flatten(0, -2)
+            output[span].view(-1, len(b)).addmm_(low, b.T, alpha=self.scale)
 
 
 class _Plan:

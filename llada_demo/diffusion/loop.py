@@ -86,7 +86,8 @@ def denoise(
     of the likeliest tokens a Step lists for every position that could be committed in it.
     Raises ValueError if a prompt contains the mask token.
     """
-    rows = [_Row(i, request, tokens, candidates) for i, request in enumerate(requests)]
+    gumbel = noise.SharedGumbel()
+    rows = [_Row(i, request, tokens, candidates, gumbel) for i, request in enumerate(requests)]
     while active := [row for row in rows if not row.finished]:
         asks = {row.index: row.asks() for row in active}
         logits = iter(predict([ask for of_row in asks.values() for ask in of_row]))
@@ -97,9 +98,11 @@ def denoise(
 class _Row:
     """The state of one answer while it is written."""
 
-    def __init__(self, index: int, request: Request, tokens: Tokens, candidates: int) -> None:
+    def __init__(
+        self, index: int, request: Request, tokens: Tokens, candidates: int, gumbel: noise.SharedGumbel
+    ) -> None:
         self.index, self.options, self.tokens, self.candidates = index, request.options, tokens, candidates
-        self.mix = request.mix
+        self.mix, self.gumbel = request.mix, gumbel
         self.start = len(request.prompt)
         if bool((request.prompt == tokens.mask).any()):
             raise ValueError("the prompt contains the mask token: only the answer may hold masks")
@@ -190,7 +193,7 @@ class _Row:
         """The token of every open position (P,): the likeliest, or a draw at temperature T (Gumbel-max)."""
         options = self.options
         if options.temperature > 0:
-            noisy = noise.gumbel(options.seed, self.step, self.open - self.start, scores.shape[1])
+            noisy = self.gumbel(options.seed, self.step, self.open - self.start, scores.shape[1])
             scores = scores + options.temperature * noisy
         return scores.index_fill(1, self.mask_index, float("-inf")).argmax(1)
 

@@ -33,3 +33,18 @@ def uniform(seed: int, step: int, positions: Tensor, width: int, stream: int) ->
 def gumbel(seed: int, step: int, positions: Tensor, width: int) -> Tensor:
     """Standard Gumbel noise (n, width): argmax(logits + T x noise) samples softmax(logits / T)."""
     return -(-uniform(seed, step, positions, width, GUMBEL).log()).log()
+
+
+class SharedGumbel:
+    """`gumbel` that keeps its last numbers: rows of one seed that are in step, as in a comparison, draw them once."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[object, ...] = ()
+        self._drawn = torch.empty(0)
+
+    def __call__(self, seed: int, step: int, positions: Tensor, width: int) -> Tensor:
+        """The same as `gumbel`; not to be changed in place."""
+        asked = (seed, step, width, positions.device, *positions.tolist())
+        if asked != self._asked:
+            self._asked, self._drawn = asked, gumbel(seed, step, positions, width)
+        return self._drawn

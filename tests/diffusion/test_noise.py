@@ -10,7 +10,7 @@ from torch import Tensor
 
 from llada_demo.core.options import SamplingOptions
 from llada_demo.diffusion import Request, Tokens, denoise
-from llada_demo.diffusion.noise import GUMBEL, RANK, gumbel, uniform
+from llada_demo.diffusion.noise import GUMBEL, RANK, SharedGumbel, gumbel, uniform
 
 
 def chi_square(observed: Tensor, probabilities: Tensor) -> float:
@@ -94,6 +94,15 @@ def test_gumbel_noise_has_its_mean_and_variance() -> None:
     assert abs(float(values.mean()) - 0.5772156649) < 5 * sqrt(1.6449 / n)
     assert abs(float(values.var()) - 1.6449) < 5 * sqrt(1.6449**2 * (5.4 - 1) / n)
     assert float((values < 1).double().mean()) == pytest.approx(e ** -(e**-1), abs=5 * 0.5 / sqrt(n))
+
+
+def test_shared_noise_is_the_same_noise_whatever_was_asked_before() -> None:
+    shared = SharedGumbel()
+    both = torch.tensor([3, 1])
+    for seed, step, positions, width in ((1, 0, both, 9), (1, 0, both, 9), (1, 1, both, 9), (1, 1, both[:1], 9),
+                                         (2, 1, both[:1], 9), (2, 1, both[:1], 5), (2, 1, both[1:], 5)):  # fmt: skip
+        assert torch.equal(shared(seed, step, positions, width), gumbel(seed, step, positions, width))
+    assert shared(2, 1, both[1:], 5) is shared(2, 1, both[1:], 5)  # drawn once
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
