@@ -1,5 +1,6 @@
 // The blind vote: two boards of plain text without names, keys for the choice, and after it names and standings.
 (() => {
+  const { make } = window.llada;
   const WORDS = {
     id: {
       boards: "Dua jawaban tanpa nama", sides: ["Kiri", "Kanan"], base: "Model dasar",
@@ -42,14 +43,6 @@
   const BUTTONS = ["left", "right", "tie", "both-bad"]; // keys 1 to 4
   let language = "id";
   let shown = null; // what the server told last
-
-  function make(tag, className, parent, text) {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text;
-    parent?.append(node);
-    return node;
-  }
 
   /** Our element inside a component of the page; null while its tab was never opened. */
   function place(id) {

@@ -2,6 +2,7 @@
 // What visitors, models and files say enters the page through textContent only.
 (() => {
   const PANES = 4; // the base, and up to three adapters
+  const { make } = window.llada;
   const WORDS = {
     id: {
       empty: "(kosong)", copy: "Salin", copied: "Disalin", system: (text) => `Prompt sistem: ${text}`, base: "Dasar",
@@ -34,14 +35,6 @@
   let told = {}; // what is said around the panes
   let table = null; // scores against the reference
   let wish = ""; // the example or link that is asked for
-
-  function make(tag, className, parent, text) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    parent?.append(element);
-    return element;
-  }
 
   function number(value, digits) {
     if (value === null) return "–";

@@ -2,6 +2,7 @@
 (() => {
   const MOST_SENT = 700 * 1024; // bytes, as in ui/many.py; one more is enough for the server to say that it is too much
   const LONG = 150; // characters from which a cell is clamped
+  const { make } = window.llada;
   const WORDS = {
     id: {
       empty: "Setiap prompt dijawab oleh model dasar dan adapter yang dipilih, dengan benih yang sama. "
@@ -33,14 +34,6 @@
     },
   };
   const COLOURS = ["", "#56b4e9", "#009e73", "#cc79a7"]; // the base is ink
-
-  function make(tag, className, parent, text) {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text;
-    parent?.append(node);
-    return node;
-  }
 
   function clock(milliseconds) {
     const seconds = Math.round(milliseconds / 1000);

@@ -17,6 +17,15 @@ window.llada = {
     document.documentElement.lang = language;
   },
 
+  /** A new element at the end of its parent; what it says is text, never HTML. */
+  make(tag, className, parent, text) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined) element.textContent = text;
+    parent?.append(element);
+    return element;
+  },
+
   /** Offers a text (or bytes) to the visitor as a file; nothing is kept on the server. */
   save(text, name, type) {
     const link = document.createElement("a");

@@ -2,6 +2,7 @@
 // a results file enters the page through textContent only.
 (() => {
   const [OURS, PUBLISHED] = [3, 4]; // digits of a score
+  const { make } = window.llada;
   const WORDS = {
     id: {
       about: (a) => [
@@ -50,14 +51,6 @@
       empty: "There are no results here yet. This command makes them:",
     },
   };
-
-  function make(tag, className, parent, text) {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text;
-    parent?.append(node);
-    return node;
-  }
 
   /** An empty element of ours inside a component of the page. */
   function place(id) {

@@ -66,7 +66,7 @@ def build_attention(engine: Engine, words: Words, language: gr.Textbox, boards: 
     )  # fmt: skip
     box = words.make(
         gr.Textbox, words={"label": "attention_text", "placeholder": "attention_hint", "submit_btn": "attention_read"},
-        show_label=False, lines=1, max_lines=4, elem_id="attention-text",
+        show_label=False, lines=1, max_lines=4, elem_id="attention-text", elem_classes="ask-box",
     )  # fmt: skip
     with gr.Row(elem_id="attention-actions"):
         from_chat, from_board, open_ = (

@@ -145,7 +145,7 @@ def build_blind(engine: Engine, words: Words, language: gr.Textbox, shelf: gr.St
         box = words.make(
             gr.Textbox,
             words={"label": TEXTS["question"], "placeholder": TEXTS["question_hint"], "submit_btn": TEXTS["ask"]},
-            show_label=False, lines=1, max_lines=4, elem_id="blind-question", stop_btn=False,
+            show_label=False, lines=1, max_lines=4, elem_id="blind-question", elem_classes="ask-box", stop_btn=False,
         )  # fmt: skip
         surprise = _button(words, "surprise")
         gr.HTML("", elem_id="blind-boards")

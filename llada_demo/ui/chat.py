@@ -44,7 +44,7 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox, boards: dict[
     gr.HTML("", elem_id="chat-board")
     box = words.make(
         gr.Textbox, words={"label": "message", "placeholder": "message_hint", "submit_btn": "send"},
-        show_label=False, lines=1, max_lines=6, elem_id="message", stop_btn=False,
+        show_label=False, lines=1, max_lines=6, elem_id="message", elem_classes="ask-box", stop_btn=False,
     )  # fmt: skip
     with gr.Row(elem_id="actions"):
         again, same, show, undo, clear, markdown, json_file = (

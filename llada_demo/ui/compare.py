@@ -125,7 +125,7 @@ def build_panes(engine: Engine, words: Words, language: gr.Textbox, boards: dict
         )  # fmt: skip
         box = words.make(
             gr.Textbox, words={"label": "film_prompt", "placeholder": TEXTS["hint"], "submit_btn": "film_run"},
-            show_label=False, lines=1, max_lines=4, elem_id="compare-prompt", stop_btn=False,
+            show_label=False, lines=1, max_lines=4, elem_id="compare-prompt", elem_classes="ask-box", stop_btn=False,
         )  # fmt: skip
         names, scales, lock = _build_slots(tab, words)
     missing = "no_adapter_public" if engine.settings.public else "no_adapter"

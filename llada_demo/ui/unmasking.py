@@ -56,7 +56,7 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox, boards: 
     )  # fmt: skip
     box = words.make(
         gr.Textbox, words={"label": "film_prompt", "placeholder": "film_hint", "submit_btn": "film_run"},
-        show_label=False, lines=1, max_lines=4, elem_id="film-prompt", stop_btn=False,
+        show_label=False, lines=1, max_lines=4, elem_id="film-prompt", elem_classes="ask-box", stop_btn=False,
     )  # fmt: skip
     with gr.Row(elem_id="unmasking-boards"):
         gr.HTML("", elem_id="unmasking-board")
