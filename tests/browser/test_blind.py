@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from page_of import page_of
@@ -136,7 +138,16 @@ def test_a_vote_is_given_by_key_and_then_names_and_standings_are_told(visit: Cal
         ]
 
 
-def test_a_stopped_pair_cannot_be_voted_on(visit: Callable, votes: Path) -> None:
+def test_a_stopped_pair_cannot_be_voted_on(
+    visit: Callable, adapted: Engine, votes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = adapted.model.forward
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:  # as a large model: else the answers may be whole before the click
+        time.sleep(0.1)
+        return at_once(*args, **kwargs)
+
+    monkeypatch.setattr(adapted.model, "forward", slowly)
     page = opened(visit)
     page.click("#blind-surprise")
     expect(page.locator("#blind-question textarea")).not_to_have_value("")
