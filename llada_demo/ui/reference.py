@@ -13,7 +13,7 @@ SCORES = {  # of `evaluation.scores`, and what they are called here
     "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "bleu_4": "BLEU", "chrf": "chrF++",
     "meteor": "METEOR", "cosine": "cosine",
 }  # fmt: skip
-MEASURES = ("ROUGE-L", "chrF++")  # of a table with many rows
+MEASURES = (SCORES["rougeL"], SCORES["chrf"])  # of a table with many rows
 
 Scorer = Callable[[str, str], tuple[float, ...]]  # (text, reference) -> one of MEASURES each, 0 to 1
 

@@ -19,6 +19,7 @@ from random_adapter import write_adapter
 from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import Settings
+from llada_demo.core.trace import Step
 from llada_demo.engine import Engine
 from llada_demo.ui.adapters import (
     BASE,
@@ -237,10 +238,17 @@ def test_an_adapter_that_goes_in_mid_answer_ends_it_with_a_sentence(
     engine = control.engine
     engine.shelf.add(write_adapter(tmp_path / "pergi", engine.model))
     run = engine.start([{"role": "user", "content": QUESTION}], SamplingOptions(**OPTIONS), "pergi")
-    for first in watched(run, "id"):
-        if first:
-            engine.shelf.remove("pergi")
+
+    def until_it_goes() -> Iterator[Step]:
+        for step in run:
+            yield step
+            if step.index == 2:
+                engine.shelf.remove("pergi")
+
+    for _ in watched(until_it_goes(), "id"):
+        pass
     assert "pergi" in warnings[0]
+    assert len(run.steps) == 3
 
 
 def test_the_engine_is_asked_as_the_controls_say(adapted: Engine) -> None:
