@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
+
+from tests.browser.obstacles import serious
 
 pytestmark = pytest.mark.browser
-
-
-def serious(page: Page) -> list[tuple[str, Any]]:
-    """What axe-core calls serious or critical: the rule, and where it is broken."""
-    found = Axe().run(page).response["violations"]
-    return [
-        (rule["id"], [node["target"] for node in rule["nodes"]])
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from page_of import page_of
 from playwright.sync_api import Page, expect
 from random_adapter import write_adapter
@@ -19,6 +18,7 @@ from llada_demo.core.chat import SYSTEM_PROMPT
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import Settings
 from llada_demo.engine import Engine
+from tests.browser.obstacles import serious
 
 pytestmark = pytest.mark.browser
 
@@ -106,15 +106,6 @@ def written(page: Page) -> Any:
     page.press("#film-prompt textarea", "Enter")
     page.wait_for_function("(before) => mainReel.run !== before && mainReel.player.end", arg=before)
     return page.evaluate("mainReel.player.end.cells.join('')"), page.locator("#unmasking-board .note").inner_text()
-
-
-def serious(page: Page) -> list[tuple[str, Any]]:
-    found = Axe().run(page).response["violations"]
-    return [
-        (rule["id"], [node["target"] for node in rule["nodes"]])
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-    ]
 
 
 def fits(page: Page) -> bool:

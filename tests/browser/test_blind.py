@@ -18,7 +18,8 @@ from random_adapter import write_adapter
 
 from llada_demo.core.settings import Settings
 from llada_demo.engine import Engine
-from tests.browser.test_many import fits, open_section, serious, with_only
+from tests.browser.obstacles import serious_in_both
+from tests.browser.test_many import fits, open_section, with_only
 
 pytestmark = pytest.mark.browser
 
@@ -210,12 +211,12 @@ def test_the_section_says_where_votes_are_kept_in_both_languages(visit: Callable
 def test_nothing_about_the_vote_is_a_serious_obstacle(visit: Callable, votes: Path, width: int, scheme: str) -> None:
     page = opened(visit, width, scheme=scheme, reduced_motion="reduce")
     page.click("#blind-settings > button")
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     whole(page)
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     assert fits(page)
     page.click("#blind-right")
     expect(page.locator("#blind-standings table").first).to_be_visible()
     page.locator("#blind-standings summary").click()
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     assert fits(page)

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from page_of import page_of
 from playwright.sync_api import Browser, Locator, Page, expect
 from random_adapter import write_adapter
@@ -19,6 +18,7 @@ from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import Settings
 from llada_demo.engine import Engine
 from llada_demo.ui.compare_link import EXAMPLES, Wish
+from tests.browser.obstacles import serious_in_both
 
 pytestmark = pytest.mark.browser
 
@@ -98,15 +98,6 @@ def record(page: Page) -> ComparisonRecord:
 
 def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
-
-
-def serious(page: Page) -> list[tuple[str, Any]]:
-    found = Axe().run(page).response["violations"]
-    return [
-        (rule["id"], [node["target"] for node in rule["nodes"]])
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize(("width", "columns"), [(1280, 2), (375, 1)])
@@ -338,17 +329,17 @@ def test_a_reference_gives_a_table_of_scores(visit: Callable, address: str, widt
 def test_nothing_is_a_serious_obstacle(visit: Callable, address: str, width: int, scheme: str) -> None:
     page = visit(width, scheme=scheme, reduced_motion="reduce").page
     open_tab(page)
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     follow(page, address, SHORT)
     page.click("#compare-settings > button")
     page.click("#compare-reference > button")
     expect(page.locator("#compare-reference-text textarea")).to_be_visible()
     page.locator(f"{PANE} .board .cell").first.click()
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     assert fits(page)
     page.wait_for_timeout(500)
     page.fill("#compare-reference-text textarea", "Hujan.")
     page.click("#compare-measure")
     expect(page.locator("#compare-scores tbody tr")).to_have_count(3, timeout=60_000)
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     assert fits(page)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from page_of import page_of
 from playwright.sync_api import Page, expect
 from random_adapter import write_adapter
 
 from llada_demo.core.settings import Settings
 from llada_demo.engine import Engine
+from tests.browser.obstacles import serious_in_both
 
 pytestmark = pytest.mark.browser
 
@@ -23,11 +23,6 @@ HOSTILE = "<img src=x onerror=window.hit=1>"
 LONG = "Ceritakan " + "tentang hujan dan laut " * 12
 PROMPTS = ["Apa itu hujan?", "=1+1", HOSTILE, LONG.strip(), "Siapa kamu?", "Halo!"]
 REFERENCES = "prompt,jawaban\nHalo!,Halo juga\nSiapa kamu?,Saya asisten\n"
-
-
-def serious(page: Page) -> list[tuple[str, Any]]:
-    found = Axe().run(page).response["violations"]
-    return [(r["id"], [n["target"] for n in r["nodes"]]) for r in found if r["impact"] in ("serious", "critical")]
 
 
 def fits(page: Page) -> bool:
@@ -318,11 +313,11 @@ def test_two_hundred_rows_are_drawn_and_sorted(visit: Callable) -> None:
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark")])
 def test_nothing_about_many_prompts_is_a_serious_obstacle(visit: Callable, width: int, scheme: str) -> None:
     page = opened(visit, width, scheme=scheme, reduced_motion="reduce")
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     asked(page, REFERENCES + f'"{LONG}",Hujan itu air\n')
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     assert fits(page)
     page.locator("#many-board .expand").first.click()
     page.get_by_label("Hanya yang berbeda").check()
-    assert serious(page) == []
+    assert serious_in_both(page) == []
     assert fits(page)

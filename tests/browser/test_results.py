@@ -10,12 +10,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.obstacles import serious
 from tests.ui.results_page import HOSTILE
 
 pytestmark = pytest.mark.browser
@@ -65,11 +64,6 @@ def numbers(page: Page, table: str, cell: str = "td.cell") -> list[list[float]]:
     """The printed numbers of a matrix of the picture."""
     rows = page.locator(f".rank-one table.{table} tr").filter(has=page.locator(cell)).all()
     return [[float(t.replace(",", ".").replace("−", "-")) for t in row.locator(cell).all_inner_texts()] for row in rows]
-
-
-def serious(page: Page) -> list[tuple[str, Any]]:
-    found = Axe().run(page).response["violations"]
-    return [(r["id"], [n["target"] for n in r["nodes"]]) for r in found if r["impact"] in ("serious", "critical")]
 
 
 # ---- results -----------------------------------------------------------------------------------------------------
