@@ -13,8 +13,18 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported, and for the applications that tests start
+    os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each would wait for each other
+
 from llada_demo.core.settings import Settings
 from llada_demo.engine import Engine
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A test that passed only at its second try is told with its reason: it may be a fault that comes and goes."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"tried again: {report.nodeid}", "-")
+        terminalreporter.write_line(report.longreprtext[-2000:])
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from llada_demo.server.votes import CHOICES, LONGEST, Score, Standing, System, V
 from llada_demo.ui.adapters import as_code, choices
 from llada_demo.ui.controls import DEFAULT_PRESET, parse_seed, preset_choices, preset_options
 from llada_demo.ui.reel import new_id
-from llada_demo.ui.running import PRIVATE, QUEUE, told_once, warn, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, end_first, told_once, warn, watched
 from llada_demo.ui.words import Words, pick
 
 EVERYDAY = ASSETS / "data" / "prompts" / "everyday.txt"
@@ -165,7 +165,7 @@ def build_blind(engine: Engine, words: Words, language: gr.Textbox, shelf: gr.St
         box.submit(tab.ask, [box, *settings], view, **model),
         surprise.click(tab.surprise, settings, view, **model),
     ]
-    box.stop(None, cancels=writing, **PRIVATE).then(tab.stop, [ballot, language], view, **PRIVATE)
+    end_first([box.stop], writing, tab.stop, [ballot, language], view)
     for button, choice in zip(votes, CHOICES, strict=True):
         button.click(tab.choose(choice), [ballot, language], [told, *votes], **PRIVATE)
     told.change(None, told, None, js="llada.blind.take", **PRIVATE)

@@ -23,7 +23,7 @@ from llada_demo.ui.controls import (
     with_new_seed,
 )
 from llada_demo.ui.reel import whole_film
-from llada_demo.ui.running import PRIVATE, QUEUE, paced, send_or_stop, told_once, warn, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, end_first, paced, send_or_stop, told_once, warn, watched
 from llada_demo.ui.words import EXAMPLES, Words, say
 
 BUTTONS = ("regenerate", "same_seed", "show_writing", "undo", "clear", "download_markdown", "download_json")
@@ -80,12 +80,10 @@ def build_chat(engine: Engine, words: Words, language: gr.Textbox, boards: dict[
         talk.edit(tab.edit, state, view, **model),
         talk.example_select(tab.example, state, view, **model),
     ]
-    # First the work ends, then the page is tidied: a frame that is still under way must not come after.
-    stopped = box.stop(None, cancels=writing, **PRIVATE)
-    stopped.then(tab.stop, [talk, records, language], view, **PRIVATE)
-    undo.click(tab.undo, [talk, records, language], view, cancels=writing, **PRIVATE)
-    talk.undo(tab.undo, [talk, records, language], view, cancels=writing, **PRIVATE)
-    gr.on([clear.click, talk.clear], tab.clear, language, view, cancels=writing, **PRIVATE)
+    answers = [talk, records, language]
+    end_first([box.stop], writing, tab.stop, answers, view)
+    end_first([undo.click, talk.undo], writing, tab.undo, answers, view)
+    end_first([clear.click, talk.clear], writing, tab.clear, language, view)
     controls.wire(preset, language)
     _wire_records(tab, (show, markdown, json_file), [talk, records, system, language])
     gr.api(tab.api_chat, api_name="chat", **QUEUE)

@@ -32,7 +32,7 @@ from llada_demo.ui.many import build_many
 from llada_demo.ui.reel import line, new_id
 from llada_demo.ui.reference import SCORES, measured
 from llada_demo.ui.results import build_results
-from llada_demo.ui.running import PRIVATE, QUEUE, send_or_stop, told_once, warn, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, end_first, send_or_stop, told_once, warn, watched
 from llada_demo.ui.words import Words, pick
 
 CANDIDATES = 3  # of each open position: there are up to four panes of them
@@ -153,11 +153,10 @@ def build_panes(engine: Engine, words: Words, language: gr.Textbox, boards: dict
             **model,
         ),
     ]  # fmt: skip
-    chosen = examples.input(None, cancels=writing, **PRIVATE)
-    chosen.then(None, examples, None, js="llada.compare.ask", **PRIVATE)
-    stopped = box.stop(None, cancels=writing, **PRIVATE).then(tab.stop, language, box, **PRIVATE)
+    end_first([examples.input], writing, None, examples, None, js="llada.compare.ask")
+    stopped = end_first([box.stop], writing, tab.stop, language, box)
     stopped.then(tab.keep, shown, reel, **model)
-    open_.click(tab.open, [message, language], view, cancels=writing, js="llada.unmasking.open", **PRIVATE)
+    end_first([open_.click], writing, tab.open, [message, language], view, js="llada.unmasking.open")
     follows = [*names, examples, form, empty]
     shelf = boards["adapters"]
     gr.on([shelf.change, language.change], tab.refresh, [language, *names], follows, **PRIVATE)

@@ -20,7 +20,7 @@ from llada_demo.ui.adapters import choices
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
 from llada_demo.ui.many_batch import Batch, Opened, bounded, read_opened
 from llada_demo.ui.reference import NO_SCORES, scorer
-from llada_demo.ui.running import PRIVATE, QUEUE, told_once, warn, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, end_first, told_once, warn, watched
 from llada_demo.ui.words import Words, pick
 
 NONE = ""  # a slot without an adapter
@@ -99,7 +99,7 @@ def build_many(engine: Engine, words: Words, language: gr.Textbox, shelf: gr.Sta
     settings = [box, chosen, language, *slots.components, *controls.components]
     view = [run, stop, reel, batch]
     running = run.click(tab.run, settings, view, js="llada.many.asked", **PRIVATE, **QUEUE)
-    stop.click(None, cancels=running, **PRIVATE).then(tab.stop, batch, view[:3], **PRIVATE)
+    end_first([stop.click], running, tab.stop, batch, view[:3])
     controls.wire(preset, language)
     reel.change(None, reel, None, js="llada.many.take", **PRIVATE)
     language.change(None, language, None, js="llada.many.speak", **PRIVATE)

@@ -6,7 +6,7 @@ import functools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ParamSpec
 
 import gradio as gr
@@ -21,6 +21,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 16}
 
 P = ParamSpec("P")
+Handler = Callable[..., Any] | None  # None: only the browser's part, `js`
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,15 @@ def told_once(handler: Callable[P, Iterator[Any]]) -> Callable[P, Iterator[Any]]
         yield tuple(gr.skip() for _ in frame) if isinstance(frame, tuple) else gr.skip()
 
     return frames
+
+
+def end_first(events: Sequence[Any], work: Any, tidy: Handler, given: Any, shown: Any, **more: Any) -> Any:
+    """On any of `events`, the events `work` end, and then `tidy` runs: no frame that is still under way comes after.
+
+    One event with a function and `cancels` would do it the other way round (Gradio runs the function first), and end
+    what was begun in between.
+    """
+    return gr.on(events, None, cancels=work, **PRIVATE).then(tidy, given, shown, **more, **PRIVATE)
 
 
 def send_or_stop(send: str, language: str, writing: bool, **value: Any) -> Any:

@@ -25,7 +25,7 @@ from llada_demo.ui.chat import parsed_options
 from llada_demo.ui.controls import DEFAULT_PRESET, Controls, preset_choices
 from llada_demo.ui.forward_process import build_forward_process
 from llada_demo.ui.reel import Live, whole_film
-from llada_demo.ui.running import PRIVATE, QUEUE, UPDATE_EVERY, send_or_stop, told_once, warn, watched
+from llada_demo.ui.running import PRIVATE, QUEUE, UPDATE_EVERY, end_first, send_or_stop, told_once, warn, watched
 from llada_demo.ui.scenes import Scene, read_scenes, scene_choices
 from llada_demo.ui.side_by_side import build_side_by_side
 from llada_demo.ui.words import Words, pick, say
@@ -83,7 +83,7 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox, boards: 
         go_on.click(tab.go_on, [trace, message, language], view, js="llada.unmasking.steering", **model),
     ]
     both = build_side_by_side(tab.start, words, language, box, controls, settings)
-    box.stop(None, cancels=[*writing, both], **PRIVATE).then(tab.stop, language, box, **PRIVATE)
+    end_first([box.stop], [*writing, both], tab.stop, language, box)
     reel.change(None, reel, None, js="llada.unmasking.watch", **PRIVATE)
     shown = [
         *writing,
@@ -93,7 +93,7 @@ def build_unmasking(engine: Engine, words: Words, language: gr.Textbox, boards: 
     beside.click(tab.beside, [trace, message, language], reel, js="llada.unmasking.openBeside", **PRIVATE)
     saving = save.click(tab.save, [trace, kind, message, language], [told, message], js="llada.unmasking.at", **PRIVATE)
     saving.success(None, message, None, js="llada.unmasking.save", **PRIVATE)
-    leave.click(lambda: ("", ""), None, [told, message], cancels=[saving], **PRIVATE)
+    end_first([leave.click], saving, lambda: ("", ""), None, [told, message])
     controls.wire(preset, language)
     build_charts(words, language, trace, shown)
     build_forward_process(engine, words, language)

@@ -65,13 +65,6 @@ def served(adapted: Engine) -> Iterator[str]:
 
 
 @pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    told: list[str] = []
-    monkeypatch.setattr(gr, "Warning", told.append)
-    return told
-
-
-@pytest.fixture
 def control(adapted: Engine) -> Iterator[AdapterControl]:
     """The control of a tab; what a test adds to the shelf goes again."""
     before = names(adapted)

@@ -18,13 +18,6 @@ def tab(engine: Engine) -> AttentionTab:
     return AttentionTab(engine)
 
 
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    told: list[str] = []
-    monkeypatch.setattr(gr, "Warning", told.append)
-    return told
-
-
 def ask(tab: AttentionTab, **want: object) -> dict:
     return json.loads(tab.ask(json.dumps({"text": TEXT, "unit": "words", **want}), None, "id"))
 

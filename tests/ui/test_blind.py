@@ -49,13 +49,6 @@ def tab(adapted: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bli
     return BlindTab(adapted, Votes(tmp_path / "votes.sqlite", wait=0.1))
 
 
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    told: list[str] = []
-    monkeypatch.setattr(gr, "Warning", told.append)
-    return told
-
-
 def played(tab: BlindTab, among: tuple[str, ...] = (), question: str = QUESTION) -> tuple[Ballot, list[str]]:
     """A ballot whose answers are whole, and everything that the browser was told of it."""
     ballot, told = None, []

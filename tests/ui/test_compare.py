@@ -61,13 +61,6 @@ def done(adapted: Engine) -> Written:
     return board
 
 
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    told: list[str] = []
-    monkeypatch.setattr(gr, "Warning", told.append)
-    return told
-
-
 def tab_of(engine: Engine) -> CompareTab:
     built = CompareTab(engine)
     with gr.Blocks():

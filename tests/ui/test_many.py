@@ -58,13 +58,6 @@ def tab(adapted: Engine) -> ManyTab:
         return ManyTab(adapted, Slots(adapted, words, gr.Textbox("id")), Controls(words, adapted.max_length))
 
 
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    told: list[str] = []
-    monkeypatch.setattr(gr, "Warning", told.append)
-    return told
-
-
 def settings(slots: list[Any] = USED, **change: Any) -> list[Any]:
     values = {**preset_options("fast").to_dict(), "constraints": "", "threshold": 0.0, **SHORT, **change}
     return [*slots, *(values[name] for name in FIELDS)]

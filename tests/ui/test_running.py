@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Iterator
 
-import gradio as gr
 import pytest
 
 from llada_demo.core.errors import UserError
@@ -16,13 +15,6 @@ from llada_demo.ui.running import watched
 def failing(error: Exception) -> Iterator[int]:
     yield 1
     raise error
-
-
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    told: list[str] = []
-    monkeypatch.setattr(gr, "Warning", told.append)
-    return told
 
 
 def test_what_a_visitor_can_mend_is_said_and_quotes_are_no_html(warnings: list[str]) -> None:
