@@ -34,6 +34,7 @@ class Attached:
         self._adapters: dict[str, _Placed] = {}
         self._hooks: dict[str, RemovableHandle] = {}
         self._running: list[_Plan] = []  # of the `rows` blocks that some thread is in
+        self._last: tuple[Sequence[Mix], _Plan] | None = None  # the next step of a run asks for the same
         self._changing = threading.Lock()
         self._here = threading.local()  # .plan: what this thread's forwards add
 
@@ -56,6 +57,7 @@ class Attached:
                     "there is an adapter of that name already; detach it first, or choose another name.",
                 )
             self._adapters[adapter.name] = placed
+            self._last = None
             self._sort_hooks()
 
     def detach(self, name: str) -> None:
@@ -66,6 +68,7 @@ class Attached:
         with self._changing:
             self._named(name)
             del self._adapters[name]
+            self._last = None
             self._sort_hooks()
 
     @contextmanager
@@ -78,7 +81,7 @@ class Attached:
         """
         before = getattr(self._here, "plan", None)
         with self._changing:
-            plan = _Plan(len(mixes), self._grouped(mixes))
+            plan = self._planned([dict(mix) for mix in mixes])
             self._running.append(plan)
         self._here.plan = plan
         try:
@@ -88,6 +91,11 @@ class Attached:
             with self._changing:
                 self._running.remove(plan)
                 self._sort_hooks()  # an adapter of this block may have been detached meanwhile
+
+    def _planned(self, mixes: Sequence[Mix]) -> _Plan:
+        if self._last is None or self._last[0] != mixes:
+            self._last = mixes, _Plan(len(mixes), self._grouped(mixes))
+        return self._last[1]
 
     def _named(self, name: str) -> _Placed:
         if name not in self._adapters:
@@ -176,6 +184,10 @@ class _Group:
             else:
                 self.spans.append(slice(row, row + 1))
 
+    def first(self) -> int:
+        """Its first row."""
+        return self.spans[0].start
+
     def add(self, module: str, x: Tensor, output: Tensor) -> None:
         """Adds scale x (x A^T) B^T to this group's rows of output (B, ..., out), computed from x (B, ..., in)."""
         a, b = self.adapter.pairs[module]
@@ -184,15 +196,48 @@ class _Group:
             output[span].view(-1, len(b)).addmm_(low, b.T, alpha=self.scale)
 
 
+class _Stack:
+    """Neighbouring rows with an adapter each, at one module: two products add the parts of all of them."""
+
+    def __init__(self, groups: Sequence[_Group], module: str) -> None:
+        groups = sorted(groups, key=_Group.first)
+        pairs = [group.adapter.pairs[module] for group in groups]
+        ranks = [len(a) for a, _ in pairs]
+        self.span = slice(groups[0].first(), groups[-1].first() + 1)
+        self.scale = groups[0].scale  # the others' relative to it are in b, exactly where all are equal
+        # (rows, in, rank) and (rows, rank, out): the smaller ranks are filled up with zeros, which add nothing.
+        self.a = torch.stack([F.pad(a.T, (0, max(ranks) - len(a))) for a, _ in pairs])
+        self.b = torch.stack(
+            [
+                F.pad(b.T * (group.scale / self.scale), (0, 0, 0, max(ranks) - b.shape[1]))
+                for group, (_, b) in zip(groups, pairs, strict=True)
+            ]
+        )
+
+    def add(self, module: str, x: Tensor, output: Tensor) -> None:
+        """As `_Group.add`, for x (B, L, in)."""
+        output[self.span].baddbmm_(torch.bmm(x[self.span], self.a), self.b, alpha=self.scale)
+
+
+def _neighbours(groups: Sequence[_Group]) -> bool:
+    """Whether there are several groups, of one row each, and these rows are next to one another."""
+    rows = sorted(group.first() for group in groups)
+    alone = all(group.spans == [slice(group.first(), group.first() + 1)] for group in groups)
+    return alone and len(rows) > 1 and rows == list(range(rows[0], rows[0] + len(rows)))
+
+
 class _Plan:
     """What one `rows` block adds: module -> the groups that have a part there."""
 
     def __init__(self, rows: int, groups: Sequence[_Group]) -> None:
-        self.rows, self.groups = rows, groups
-        self.parts: dict[str, list[_Group]] = {}
+        self.rows = rows
+        together: dict[str, list[_Group]] = {}
         for group in groups:
             for module in group.adapter.pairs:
-                self.parts.setdefault(module, []).append(group)
+                together.setdefault(module, []).append(group)
+        self.parts: dict[str, Sequence[_Group | _Stack]] = {
+            module: [_Stack(here, module)] if _neighbours(here) else here for module, here in together.items()
+        }
 
     def add(self, module: str, x: Tensor, output: Tensor) -> Tensor | None:
         """The module's output with every group's part in it, or None: then it stays as it is, bit for bit."""

@@ -85,6 +85,8 @@ def test_an_adapter_of_peft_computes_what_peft_computes(
     "mixes",
     [
         [{}, {"a": 1}, {"b": 1.5}, {"c": 0.5, "a": 2}],
+        [{}, {"a": 1}, {"b": 1}, {"c": 1}],  # neighbours, of different rank
+        [{"c": 2}, {"b": 0.25}, {"a": 1}, {}],
         [{"b": 1}, {"c": 1}, {"b": 1}, {"c": 2, "b": 1}],  # rows of one adapter that are no neighbours
     ],
 )
@@ -233,7 +235,7 @@ def test_detaching_gives_the_memory_back(base: LLaDAModelLM, by_hand: Maker, ids
     adapter = read_adapter(by_hand("sementara"), base)
     tensors = [weakref.ref(tensor) for pair in adapter.weights.values() for tensor in pair]
     home.attach(adapter)
-    with home.rows([{"sementara": 1}, {}, {}, {}]):
+    with home.rows([{"sementara": 1}, {"sementara": 0.5}, {}, {}]):  # stacked, and kept for the next step
         logits(base, ids)
     home.detach("sementara")
     del adapter
