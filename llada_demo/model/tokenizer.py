@@ -7,9 +7,8 @@ one per token, in which a character whose bytes are spread over several tokens i
 
 from __future__ import annotations
 
-import codecs
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -154,23 +153,37 @@ class LLaDATokenizer:
         missing (still masked) become U+FFFD. Special tokens are empty.
         """
         cells = [""] * len(ids)
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        start: int | None = None  # the token in which an unfinished character began
+        data, owners = bytearray(), list[int]()  # of a run: its bytes, and the token that each is from
         for i, token in enumerate([*ids, self.special.eos]):
             piece = self.token_bytes(token)
-            text = decoder.decode(piece, final=not piece)  # a special token ends the run
-            if start is not None and text:
-                cells[start] += text[0]  # what was unfinished is one character now, right or wrong
-                start, text = None, text[1:]
-            if text:
-                cells[i] += text
-            if start is None and decoder.getstate()[0]:
-                start = i
+            data += piece
+            owners += [i] * len(piece)
+            if not piece:  # a special token ends the run
+                for character, at in _characters(bytes(data)):
+                    cells[owners[at]] += character
+                data, owners = bytearray(), []
         return cells
 
     @cached_property
     def _alphabet(self) -> dict[str, int]:
         return byte_alphabet()
+
+
+def _characters(data: bytes) -> Iterator[tuple[str, int]]:
+    """(character, its first byte's place) of UTF-8, U+FFFD as `decode(errors="replace")` puts it."""
+    at = 0
+    while at < len(data):
+        bad = 0  # bytes that are no character
+        try:
+            text = data[at:].decode()
+        except UnicodeDecodeError as error:
+            text, bad = data[at : at + error.start].decode(), error.end - error.start
+        for character in text:
+            yield character, at
+            at += len(character.encode())
+        if bad:
+            yield "\N{REPLACEMENT CHARACTER}", at
+            at += bad
 
 
 def _tokenizer(vocabulary: dict) -> Tokenizer:

@@ -60,6 +60,16 @@ def test_cells_joined_are_the_decoded_runs(tokenizer: LLaDATokenizer, ids: list[
     assert all(cell == "" for cell, i in zip(cells, ids, strict=True) if not tokenizer.token_bytes(i))
 
 
+@pytest.mark.parametrize("data", [b"\xed\xa1", b"\xed\xa1a", b"\xf0\x9f\xc3\xa9", b"\xe2\x82", b"\x80\xff"])
+def test_bytes_that_are_no_character_stand_in_their_own_tokens(tokenizer: LLaDATokenizer, data: bytes) -> None:
+    of_byte = {tokenizer.token_bytes(i): i for i in range(420)}
+    ids = [of_byte[bytes([byte])] for byte in data]
+    for more in ([], [tokenizer.special.eot], [tokenizer.special.mask, of_byte[b"b"]]):
+        cells = tokenizer.cells([*ids, *more])
+        assert "".join(cells[: len(ids)]) == data.decode("utf-8", errors="replace")
+        assert cells[len(ids) :] == ["", "b"][: len(more)]
+
+
 @given(ids=IDS)
 def test_a_run_without_special_tokens_decodes_as_its_bytes(tokenizer: LLaDATokenizer, ids: list[int]) -> None:
     data = b"".join(tokenizer.token_bytes(i) for i in ids)
