@@ -1,4 +1,4 @@
-"""The comparison behind the page: /compare is the engine's comparison, and what a link or a file says is checked."""
+"""Panes in step behind the page: /compare is the engine's comparison, and what a link or a file says is checked."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from llada_demo.core.errors import UserError
 from llada_demo.core.options import SamplingOptions
 from llada_demo.core.settings import Settings
 from llada_demo.engine import Engine
-from llada_demo.ui.compare import PANES, CompareTab, build_compare, ordered
+from llada_demo.ui.compare import build_compare
+from llada_demo.ui.compare_actions import link_of, ordered, save, score
 from llada_demo.ui.compare_board import Opened, Written
 from llada_demo.ui.compare_link import EXAMPLES, LONGEST_LINK, Wish, read_wish, slots_of
 from llada_demo.ui.controls import Controls
+from llada_demo.ui.panes import PANES, PanesTab
 from llada_demo.ui.words import Words
 
 OPTIONS = {"gen_length": 16, "steps": 16, "block_length": 8, "seed": 4, "temperature": 0.5}
@@ -49,7 +51,7 @@ def client(adapted: Engine) -> Iterator[Client]:
 
 
 @pytest.fixture
-def tab(adapted: Engine) -> CompareTab:
+def tab(adapted: Engine) -> PanesTab:
     return tab_of(adapted)
 
 
@@ -61,8 +63,8 @@ def done(adapted: Engine) -> Written:
     return board
 
 
-def tab_of(engine: Engine) -> CompareTab:
-    built = CompareTab(engine)
+def tab_of(engine: Engine) -> PanesTab:
+    built = PanesTab(engine)
     with gr.Blocks():
         built.controls = Controls(Words(), engine.max_length, tab="compare-")
     return built
@@ -174,14 +176,14 @@ def test_what_no_slot_can_hold_is_refused(adapter: str) -> None:
         slots_of([adapter])
 
 
-def test_the_link_is_that_of_the_panes_on_the_screen(tab: CompareTab, done: Written) -> None:
-    assert read_wish(tab.link(done, "[0,1,2]", "id")) == WISH
-    assert read_wish(tab.link(done, "[0,2,1]", "id")) == replace(WISH, adapters=tuple(ADAPTERS[::-1]))
-    opened = tab.link(Opened(done.record()), "", "id")
+def test_the_link_is_that_of_the_panes_on_the_screen(done: Written) -> None:
+    assert read_wish(link_of(done, "[0,1,2]", "id")) == WISH
+    assert read_wish(link_of(done, "[0,2,1]", "id")) == replace(WISH, adapters=tuple(ADAPTERS[::-1]))
+    opened = link_of(Opened(done.record()), "", "id")
     assert read_wish(opened) == WISH
 
 
-def test_a_link_is_shown_in_the_form_and_run(tab: CompareTab, warnings: list[str]) -> None:
+def test_a_link_is_shown_in_the_form_and_run(tab: PanesTab, warnings: list[str]) -> None:
     frames = list(tab.follow(replace(WISH, system_prompt="Kamu singkat.").to_json(), "en"))
     system, *choice = frames[0][: 3 + 2 * len(PANES)]
     assert system["value"] == "Kamu singkat."
@@ -199,7 +201,7 @@ def test_a_link_is_shown_in_the_form_and_run(tab: CompareTab, warnings: list[str
     [("{}", "cannot be read"), (spoilt(adapters=["tidak-ada"]), "no adapter 'tidak-ada'"), ("bukan-contoh", "read")],
 )
 def test_a_link_that_cannot_be_followed_changes_nothing(
-    tab: CompareTab, warnings: list[str], text: str, says: str
+    tab: PanesTab, warnings: list[str], text: str, says: str
 ) -> None:
     for *rest, box, reel, board in tab.follow(text, "en"):
         assert {json.dumps(one) for one in (*rest, reel, board)} == {json.dumps(gr.skip())}
@@ -269,7 +271,7 @@ def test_an_adapter_that_goes_in_mid_run_is_one_warning(adapted: Engine, warning
     ],
 )
 def test_what_cannot_be_compared_leaves_the_text_and_the_board(
-    tab: CompareTab, warnings: list[str], slots: list[Any], says: str
+    tab: PanesTab, warnings: list[str], slots: list[Any], says: str
 ) -> None:
     sampling = [component.value for component in tab.controls.components]
     for box, reel, board in tab.write(QUESTION, "en", "", *slots, *sampling):
@@ -280,7 +282,7 @@ def test_what_cannot_be_compared_leaves_the_text_and_the_board(
 
 
 def test_a_saved_comparison_is_opened_and_a_damaged_one_is_refused(
-    tab: CompareTab, done: Written, warnings: list[str]
+    tab: PanesTab, done: Written, warnings: list[str]
 ) -> None:
     text = done.record().to_json()
     _, reel, board = tab.open(text, "id")
@@ -297,20 +299,18 @@ def test_a_saved_comparison_is_opened_and_a_damaged_one_is_refused(
     assert not any("<img" in told for told in warnings)
 
 
-def test_a_file_has_the_panes_in_the_order_of_the_screen(tab: CompareTab, done: Written) -> None:
+def test_a_file_has_the_panes_in_the_order_of_the_screen(done: Written) -> None:
     swapped = ordered(done.record(), "[0,2,1]")
     assert [pane.adapter for pane in swapped.panes] == [None, *ADAPTERS[::-1]]
     assert read_comparison(swapped.to_json()) == swapped
     for nonsense in ("", "null", "[1,0,2]", "[0,1]", "[0,1,1]", "[0,true,2]", "[0,1,2,3]", "{", '["0",1,2]'):
         assert ordered(done.record(), nonsense) == done.record()
-    assert json.loads(tab.save("json")(done, "[0,2,1]", "id"))["ending"] == "json"
+    assert json.loads(save("json")(done, "[0,2,1]", "id"))["ending"] == "json"
 
 
-def test_without_a_comparison_there_is_nothing_to_take_home(tab: CompareTab, warnings: list[str]) -> None:
-    assert [tab.save("html")(None, "[]", "en"), tab.save("json")(None, "[]", "en"), tab.link(None, "[]", "en")] == [
-        ""
-    ] * 3
-    assert tab.score(None, "[]", "en", "Acuan.") == gr.skip()
+def test_without_a_comparison_there_is_nothing_to_take_home(warnings: list[str]) -> None:
+    assert [save("html")(None, "[]", "en"), save("json")(None, "[]", "en"), link_of(None, "[]", "en")] == [""] * 3
+    assert score(None, "[]", "en", "Acuan.") == gr.skip()
     assert len(warnings) == 4
     assert all("no comparison on the board" in told for told in warnings)
 
@@ -320,10 +320,10 @@ def test_without_a_comparison_there_is_nothing_to_take_home(tab: CompareTab, war
 
 def test_only_examples_whose_adapters_are_there_are_offered(adapted: Engine, tmp_path: Path) -> None:
     bare = Engine(adapted.loaded, adapted.placement)
-    assert CompareTab(bare).examples("id") == []
+    assert PanesTab(bare).examples("id") == []
     for name in ("kecil-surat", "kecil-rusak"):
         bare.shelf.add(write_adapter(tmp_path / name, bare.model))
-    assert [key for _, key in CompareTab(bare).examples("en")] == ["gaya", "skala"]
+    assert [key for _, key in PanesTab(bare).examples("en")] == ["gaya", "skala"]
     for name in ("kecil-surat", "kecil-rusak"):
         bare.shelf.remove(name)
 
@@ -346,7 +346,7 @@ def test_an_empty_shelf_shows_how_to_fill_it(adapted: Engine) -> None:
     assert seen == {True: (False, True), False: (True, False)}
 
 
-def test_a_slot_that_was_unloaded_by_others_is_empty(tab: CompareTab) -> None:
+def test_a_slot_that_was_unloaded_by_others_is_empty(tab: PanesTab) -> None:
     *slots, examples, form, empty = tab.refresh("en", "uji-a", "dilepas", "")
     assert [slot["value"] for slot in slots] == ["uji-a", "", ""]
     assert slots[0]["choices"][0] == ("Not used", "")
@@ -356,17 +356,15 @@ def test_a_slot_that_was_unloaded_by_others_is_empty(tab: CompareTab) -> None:
 # The reference text
 
 
-def test_a_table_of_scores_names_its_panes(tab: CompareTab, done: Written, warnings: list[str]) -> None:
-    table = json.loads(tab.score(done, "[0,2,1]", "id", "Hujan adalah air."))
+def test_a_table_of_scores_names_its_panes(done: Written, warnings: list[str]) -> None:
+    table = json.loads(score(done, "[0,2,1]", "id", "Hujan adalah air."))
     assert [row[0] for row in table["rows"]] == [None, *ADAPTERS[::-1]]
     assert all(len(row) == 1 + len(table["columns"]) for row in table["rows"])
-    assert tab.score(done, "[]", "id", "  ") == gr.skip()
+    assert score(done, "[]", "id", "  ") == gr.skip()
     assert "acuan" in warnings[0]
 
 
-def test_missing_packages_are_named(
-    tab: CompareTab, done: Written, warnings: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_packages_are_named(done: Written, warnings: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llada_demo.evaluation.scores", None)
-    assert tab.score(done, "[]", "id", "Hujan.") == gr.skip()
+    assert score(done, "[]", "id", "Hujan.") == gr.skip()
     assert "pip install rouge-score" in warnings[0]
