@@ -1,6 +1,6 @@
 // Many prompts: a table that grows a row at a time. All text of prompts and answers becomes the text of elements.
 (() => {
-  const MOST_SENT = 700 * 1024; // bytes, as in ui/many_batch.py; one more is enough for the server to say that it is too much
+  const MOST_SENT = 700 * 1024; // bytes, as in ui/many_batch.py; one more, and the server says that it is too much
   const LONG = 150; // characters from which a cell is clamped
   const { make } = window.llada;
   const WORDS = {
