@@ -23,20 +23,21 @@ Observer = Callable[[int, Tensor], None]  # (layer, attention probabilities (B, 
 
 @lru_cache(maxsize=16)
 def rope_tables(length: int, head_dim: int, theta: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosine and sine (length, head_dim) in float32; the angles stand twice, once for each half of a head."""
+    """Cosine and sine (length, head_dim) in float32, for `rotate`: the angles stand twice, once for each half of a
+    head, and the first half's sine is negative."""
     # The tables outlive the call: made while answering (inference mode), they must serve training too.
     with torch.inference_mode(False):
         frequencies = theta ** (-torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
         angles = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies
-        angles = torch.cat((angles, angles), dim=-1)
-        return angles.cos(), angles.sin()
+        cos, sin = angles.cos(), angles.sin()
+        return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding (arXiv 2104.09864) of x (B, H, L, head), halves not pairs, in float32."""
+    """Rotary embedding (arXiv 2104.09864) of x (B, H, L, head), halves not pairs -> (B, H, L, head) in float32."""
     full = x.float()
-    left, right = full.chunk(2, dim=-1)
-    return (full * cos + torch.cat((-right, left), dim=-1) * sin).to(x.dtype)
+    swapped = full.roll(full.shape[-1] // 2, dims=-1)
+    return torch.addcmul(full * cos, swapped, sin)
 
 
 class LLaDARMSNorm(nn.Module):
@@ -48,21 +49,21 @@ class LLaDARMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        full = x.float()
-        scale = torch.rsqrt(full.square().mean(-1, keepdim=True) + self.eps)
-        return (full * scale).to(x.dtype) * self.weight
+        return F.rms_norm(x, self.weight.shape, eps=self.eps) * self.weight
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention of queries (B, H, P, head) over keys and values (B, H, L, head) -> (B, H, P, head).
+    """Attention of queries (B, H, P, head) over keys and values (B, H, L, head) -> (B, H, P, head) in values' type.
 
-    Training on a CPU goes through float32: its backward in bfloat16 takes two to three times as long.
+    That type is also the computation's, but on a CPU it is at least float32: there torch's kernel for bfloat16 is
+    slower, and its backward takes two to three times as long.
     """
-    if queries.device.type != "cpu" or not (torch.is_grad_enabled() and queries.requires_grad):
-        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+    kind = values.dtype
+    if values.device.type == "cpu":
+        kind = torch.promote_types(kind, torch.float32)
     with torch.autocast("cpu", enabled=False):
-        full = F.scaled_dot_product_attention(queries.float(), keys.float(), values.float(), attn_mask=mask)
-    return full.to(queries.dtype)
+        mixed = F.scaled_dot_product_attention(queries.to(kind), keys.to(kind), values.to(kind), attn_mask=mask)
+    return mixed.to(values.dtype)
 
 
 class LLaDABlock(nn.Module):
