@@ -39,7 +39,9 @@ def panes(settings: Settings, text: str, options: SamplingOptions, repeats: int 
 
 def of_engine(engine: Engine, text: str, options: SamplingOptions, repeats: int) -> dict[str, Any]:
     """Medians of seconds: the base alone, base and adapters one after the other, and all in step; their ratios; and
-    whether every pane has the tokens of its single run. All do the same number of steps."""
+    whether every pane has the tokens of its single run. All do the same number of steps. Panes cost `panes/single`
+    times the base alone, the cheapest of them, and `panes/mean_single` times what one of them costs alone on average.
+    """
     options, messages = replace(options, stop_at_end=False, threshold=None), opened(text)
     with tempfile.TemporaryDirectory(prefix="llada-bench-") as place:
         names = [
@@ -79,6 +81,7 @@ def of_engine(engine: Engine, text: str, options: SamplingOptions, repeats: int)
         "singles_seconds": round(singles, 4),
         "panes_seconds": round(together, 4),
         "panes/single": round(together / single, 3),
+        "panes/mean_single": round(together / (singles / (1 + len(names))), 3),
         "singles/panes": round(singles / together, 3),
         "tokens_identical": answers["panes"] == answers["singles"],
         "answers_differ": len({tuple(answer) for answer in answers["panes"]}),
