@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from llada_demo.core.settings import UI
+from llada_demo.export.attention import EXPLORER
 
 STYLES = [
     UI / name
@@ -16,8 +17,8 @@ STYLES = [
 SCRIPTS = [
     UI / name
     for name in (
-        "page.js", "player.js", "reel.js", "chat.js", "unmasking.js", "ink.js", "attention.js", "attention_tab.js",
-        "adapters.js", "compare.js", "many.js", "blind.js", "results.js", "rank_one.js",
+        "page.js", "player.js", "reel.js", "chat.js", "unmasking.js", *EXPLORER, "attention_tab.js", "adapters.js",
+        "compare.js", "many.js", "blind.js", "results.js", "rank_one.js",
     )
 ]  # fmt: skip
 

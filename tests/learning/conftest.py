@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from made_up_cendol import cendol_rows, write
 
 from llada_demo.learning.corpus import Conversation, Corpus, conversation, read_rows
 from llada_demo.learning.embedding import Encoder
@@ -51,3 +52,9 @@ def folder() -> str:
 @pytest.fixture(scope="session")
 def encoder(folder: str) -> Encoder:
     return Encoder(folder)
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file of the Cendol schema."""
+    return str(write(tmp_path_factory.mktemp("cendol") / "cendol.jsonl", cendol_rows()))
