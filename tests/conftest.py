@@ -24,7 +24,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A test that passed only at its second try is told with its reason: it may be a fault that comes and goes."""
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"tried again: {report.nodeid}", "-")
-        terminalreporter.write_line(report.longreprtext[-2000:])
+        said = [line for line in report.longreprtext.splitlines() if line.startswith("E ")]
+        terminalreporter.write_line("\n".join([*said[:40], report.longreprtext[-200:]]))
 
 
 @pytest.fixture(scope="session")

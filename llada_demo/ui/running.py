@@ -56,14 +56,22 @@ def warn(error: UserError, language: str) -> None:
 
 
 def told_once(handler: Callable[P, Iterator[Any]]) -> Callable[P, Iterator[Any]]:
-    """The handler's frames, and a last one that changes nothing: Gradio sends the last frame twice, and whole."""
+    """The handler's frames, and a last one without the values of the one before: Gradio sends the last frame twice,
+    and whole.
+
+    Updates stay in it. What a frame no longer has, Gradio's client also takes out of those before it that still wait
+    to be shown, so a browser that falls behind would never learn of the last updates.
+    """
+
+    def light(part: Any) -> Any:
+        return part if isinstance(part, dict) and part.get("__type__") == "update" else gr.skip()
 
     @functools.wraps(handler)
     def frames(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
         frame = None
         for frame in handler(*args, **kwargs):
             yield frame
-        yield tuple(gr.skip() for _ in frame) if isinstance(frame, tuple) else gr.skip()
+        yield tuple(map(light, frame)) if isinstance(frame, tuple) else light(frame)
 
     return frames
 

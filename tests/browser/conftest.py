@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 expect.set_options(timeout=30_000)
 
@@ -19,11 +19,30 @@ FLAGS = [
 
 @dataclass
 class Visit:
-    """A page, with everything that it complained about and every request that left this machine."""
+    """A page, with everything that it complained about, every request that left this machine, and what it hears."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    streams: set[Request] = field(default_factory=set)  # of events that the server is still telling about
+
+    def watch(self, address: str) -> None:
+        """From now on the page's complaints and requests are noted."""
+        page = self.page
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        page.on("request", lambda r: None if _local(r.url, address) else self.outside.append(r.url))
+        page.on("request", lambda r: self.streams.add(r) if "/queue/data" in r.url else None)
+        for over in ("requestfinished", "requestfailed"):
+            page.on(over, lambda r: self.streams.discard(r))
+
+    def quiet(self) -> None:
+        """Waits until the events of loading are over: a visitor reads before he types."""
+        self.page.wait_for_timeout(1000)
+        for _ in range(300):
+            if not self.streams:
+                return
+            self.page.wait_for_timeout(100)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,14 +78,12 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
         visits.append(visit)
         page = visit.page
         page.set_default_timeout(30_000)
-        page.on("console", lambda m: visit.complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: visit.complaints.append(str(e)))
-        page.on("request", lambda r: None if _local(r.url, address) else visit.outside.append(r.url))
+        visit.watch(address)
         page.goto(address)
         page.wait_for_selector("#message textarea")
         # The words follow the language in the first update after loading.
         page.wait_for_function("document.documentElement.lang !== '' && document.querySelector('#about h1')")
-        page.wait_for_timeout(1000)  # the first words of the page have arrived: a visitor reads before he types
+        visit.quiet()
         return visit
 
     yield open_page

@@ -254,6 +254,15 @@ def test_a_hostile_link_is_a_sentence(visit: Callable, address: str, text: str) 
     assert page.evaluate("window.hit") is None
 
 
+def test_a_browser_that_falls_behind_learns_that_the_run_is_over(visit: Callable, address: str) -> None:
+    page = visit().page
+    page.add_init_script("""document.addEventListener("click", ({ target }) => {
+      const busy = () => { for (const began = performance.now(); performance.now() - began < 6000;); };
+      if (target.closest("#compare-go")) setTimeout(busy, 100); // then all frames come at once
+    }, true)""")
+    follow(page, address, SHORT)
+
+
 def test_what_is_saved_is_opened_again_and_plays_alone(
     visit: Callable, address: str, browser: Browser, tmp_path: Path
 ) -> None:
